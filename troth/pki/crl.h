@@ -1,0 +1,55 @@
+// Certificate revocation lists (RFC 5280 section 5).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "troth/base/time.h"
+#include "troth/pki/certificate.h"
+
+namespace troth {
+
+// No list is larger. 64 MiB: some two million entries.
+inline constexpr size_t kMaxCrlBytes = size_t{64} << 20;
+
+struct RevokedEntry {
+  SerialNumber serial;
+  Time revoked_at;
+  int reason = 0;  // RFC 5280 section 5.3.1; 0 unspecified
+};
+
+// A full CRL of one issuer. Immutable, cheap to copy, thread-safe.
+class Crl {
+ public:
+  // Errors: crl_malformed. Refused: delta CRLs, indirect CRLs, partitioned lists (onlyUserCerts ...), unknown critical extensions
+  // - each would cover less than it seems to; a version-2 list without number or authority key id is read.
+  static absl::StatusOr<Crl> FromDer(std::string_view der);
+  // PEM with one or more X509 CRL blocks, or the DER of one.
+  static absl::StatusOr<std::vector<Crl>> ListFromBytes(std::string_view bytes);
+
+  const std::string& der() const;
+  std::string ToPem() const;
+  const DistinguishedName& issuer() const;
+  const std::optional<std::string>& authority_key_id() const;
+  Time this_update() const;
+  std::optional<Time> next_update() const;  // required by RFC 5280; its absence is reported as a weakness
+  const std::optional<std::string>& number() const;  // content octets of the INTEGER
+  std::string_view tbs_der() const;
+  std::string_view signature() const;
+  SignatureAlgorithm signature_algorithm() const;
+  const std::vector<RevokedEntry>& entries() const;  // sorted by serial
+  // The entry of `serial`, or null. Logarithmic.
+  const RevokedEntry* Find(const SerialNumber& serial) const;
+
+ private:
+  struct Fields;
+  explicit Crl(std::shared_ptr<const Fields> fields) : fields_(std::move(fields)) {}
+  std::shared_ptr<const Fields> fields_;
+};
+
+}  // namespace troth

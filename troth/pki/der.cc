@@ -1,0 +1,298 @@
+#include "troth/pki/der.h"
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <limits>
+#include <vector>
+
+#include "troth/base/encoding.h"
+#include "troth/base/strings.h"
+
+namespace troth::der {
+namespace {
+
+std::string TagText(std::uint8_t tag) { return "tag 0x" + ToHex({reinterpret_cast<const char*>(&tag), 1}); }
+
+std::string LengthOctets(size_t length) {
+  if (length < 0x80) return std::string(1, static_cast<char>(length));
+  std::string octets;
+  for (size_t rest = length; rest != 0; rest >>= 8) {
+    octets.insert(octets.begin(), static_cast<char>(rest & 0xff));
+  }
+  octets.insert(octets.begin(), static_cast<char>(0x80 | octets.size()));
+  return octets;
+}
+
+// Two digits at `at`, or -1.
+int TwoDigits(std::string_view text, size_t at) {
+  const char tens = text[at];
+  const char ones = text[at + 1];
+  if (tens < '0' || tens > '9' || ones < '0' || ones > '9') return -1;
+  return (tens - '0') * 10 + (ones - '0');
+}
+
+std::string Base128(std::uint64_t value) {
+  std::string octets(1, static_cast<char>(value & 0x7f));
+  while ((value >>= 7) != 0) {
+    octets.insert(octets.begin(), static_cast<char>(0x80 | (value & 0x7f)));
+  }
+  return octets;
+}
+
+}  // namespace
+
+bool Reader::Fail(std::string_view field, std::string_view problem) {
+  if (status_.ok()) {
+    std::string message(what_);
+    message += ": ";
+    message += field;
+    message += " at byte " + std::to_string(rest_.data() - base_) + ": ";
+    message += problem;
+    status_ = absl::InvalidArgumentError(message);
+  }
+  return false;
+}
+
+std::optional<std::uint8_t> Reader::PeekTag() const {
+  if (!status_.ok() || rest_.empty()) return std::nullopt;
+  return static_cast<std::uint8_t>(rest_[0]);
+}
+
+bool Reader::ReadAny(struct Element& out) {
+  if (!status_.ok()) return false;
+  if (rest_.size() < 2) return Fail("element", "truncated");
+  const auto tag = static_cast<std::uint8_t>(rest_[0]);
+  if ((tag & 0x1f) == 0x1f) return Fail("element", "multi-byte tag, which no certificate has");
+  size_t length = static_cast<std::uint8_t>(rest_[1]);
+  size_t header = 2;
+  if (length >= 0x80) {
+    const size_t octets = length & 0x7f;
+    if (octets == 0) return Fail("element", "indefinite length, which DER does not allow");
+    if (octets > 4) return Fail("element", "length of more than four octets");
+    if (rest_.size() < 2 + octets) return Fail("element", "truncated");
+    length = 0;
+    for (size_t i = 0; i < octets; ++i) {
+      length = length << 8 | static_cast<std::uint8_t>(rest_[2 + i]);
+    }
+    if (length < 0x80 || length >> (8 * (octets - 1)) == 0) {
+      return Fail("element", "length is not in its shortest form");
+    }
+    header += octets;
+  }
+  if (rest_.size() - header < length) {
+    return Fail("element", "truncated: " + std::to_string(length) + " bytes announced, " +
+                               std::to_string(rest_.size() - header) + " left");
+  }
+  out.tag = tag;
+  out.full = rest_.substr(0, header + length);
+  out.content = out.full.substr(header);
+  rest_.remove_prefix(header + length);
+  return true;
+}
+
+bool Reader::Read(std::uint8_t tag, std::string_view field, struct Element& out) {
+  if (!status_.ok()) return false;
+  if (rest_.empty()) return Fail(field, "missing");
+  if (static_cast<std::uint8_t>(rest_[0]) != tag) {
+    return Fail(field, "expected " + TagText(tag) + ", got " +
+                           TagText(static_cast<std::uint8_t>(rest_[0])));
+  }
+  return ReadAny(out);
+}
+
+bool Reader::ReadOptional(std::uint8_t tag, std::string_view field, struct Element& out,
+                          bool& present) {
+  present = PeekTag() == tag;
+  if (!status_.ok()) return false;
+  return !present || Read(tag, field, out);
+}
+
+Reader Reader::Enter(std::uint8_t tag, std::string_view field) {
+  struct Element element;
+  if (!Read(tag, field, element)) {
+    Reader failed({}, what_, base_);
+    failed.status_ = status_;
+    return failed;
+  }
+  return Into(element);
+}
+
+bool Reader::ReadBoolean(std::string_view field, bool& out) {
+  struct Element element;
+  if (!Read(kBoolean, field, element)) return false;
+  if (element.content != std::string_view("\x00", 1) && element.content != "\xff") {
+    return Fail(field, "a BOOLEAN is 00 or ff");
+  }
+  out = element.content[0] != 0;
+  return true;
+}
+
+bool Reader::ReadInteger(std::string_view field, std::string_view& out) {
+  struct Element element;
+  if (!Read(kInteger, field, element)) return false;
+  out = element.content;
+  if (out.empty()) return Fail(field, "an INTEGER has at least one octet");
+  if (out.size() > 1) {
+    const auto first = static_cast<std::uint8_t>(out[0]);
+    const bool second_high = (static_cast<std::uint8_t>(out[1]) & 0x80) != 0;
+    if ((first == 0 && !second_high) || (first == 0xff && second_high)) {
+      return Fail(field, "the INTEGER is not in its shortest form");
+    }
+  }
+  return true;
+}
+
+bool Reader::ReadSmallInteger(std::string_view field, int& out) {
+  std::string_view octets;
+  if (!ReadInteger(field, octets)) return false;
+  if ((static_cast<std::uint8_t>(octets[0]) & 0x80) != 0) return Fail(field, "negative");
+  if (octets.size() > 4) return Fail(field, "larger than 2147483647");
+  std::uint32_t value = 0;
+  for (const char c : octets) value = value << 8 | static_cast<std::uint8_t>(c);
+  out = static_cast<int>(value);
+  return true;
+}
+
+bool Reader::ReadOid(std::string_view field, std::string& out) {
+  struct Element element;
+  if (!Read(kOid, field, element)) return false;
+  std::optional<std::string> dotted = DecodeOid(element.content);
+  if (!dotted.has_value()) return Fail(field, "not an OBJECT IDENTIFIER");
+  out = *std::move(dotted);
+  return true;
+}
+
+bool Reader::ReadBitString(std::string_view field, std::string_view& bits, int& unused) {
+  struct Element element;
+  if (!Read(kBitString, field, element)) return false;
+  if (element.content.empty()) return Fail(field, "a BIT STRING has at least one octet");
+  unused = static_cast<std::uint8_t>(element.content[0]);
+  bits = element.content.substr(1);
+  if (unused > 7 || (bits.empty() && unused != 0)) {
+    return Fail(field, "wrong number of unused bits");
+  }
+  if (unused != 0 && (static_cast<std::uint8_t>(bits.back()) & ((1 << unused) - 1)) != 0) {
+    return Fail(field, "unused bits are not zero");
+  }
+  return true;
+}
+
+bool Reader::ReadTime(std::string_view field, Time& out) {
+  const std::optional<std::uint8_t> tag = PeekTag();
+  if (tag != kUtcTime && tag != kGeneralizedTime) return Fail(field, "expected a time");
+  struct Element element;
+  if (!ReadAny(element)) return false;
+  std::string_view text = element.content;
+  const bool generalized = tag == kGeneralizedTime;
+  if (text.size() != (generalized ? 15 : 13) || text.back() != 'Z') {
+    return Fail(field, "a time has the form [YY]YYMMDDhhmmssZ");
+  }
+  std::array<int, 7> parts{};  // century, year, month, day, hour, minute, second
+  const size_t first = generalized ? 0 : 1;
+  for (size_t i = first; i < parts.size(); ++i) {
+    parts[i] = TwoDigits(text, (i - first) * 2);
+    if (parts[i] < 0) return Fail(field, "a time is made of digits");
+  }
+  if (!generalized) parts[0] = parts[1] >= 50 ? 19 : 20;
+  const std::chrono::year_month_day date{std::chrono::year(parts[0] * 100 + parts[1]),
+                                         std::chrono::month(static_cast<unsigned>(parts[2])),
+                                         std::chrono::day(static_cast<unsigned>(parts[3]))};
+  if (!date.ok() || parts[4] > 23 || parts[5] > 59 || parts[6] > 59) {
+    return Fail(field, "no such date or time: " + Printable(text));
+  }
+  out = Time(std::chrono::sys_days(date)) + std::chrono::hours(parts[4]) +
+        std::chrono::minutes(parts[5]) + Seconds(parts[6]);
+  return true;
+}
+
+bool Reader::End(std::string_view field) {
+  if (!status_.ok()) return false;
+  if (!rest_.empty()) {
+    return Fail(field, std::to_string(rest_.size()) + " bytes follow where it should end");
+  }
+  return true;
+}
+
+std::optional<std::string> DecodeOid(std::string_view content) {
+  if (content.empty() || (static_cast<std::uint8_t>(content.back()) & 0x80) != 0) return std::nullopt;
+  std::string dotted;
+  std::uint64_t arc = 0;
+  bool arc_begins = true;
+  bool first = true;
+  for (const char c : content) {
+    const auto octet = static_cast<std::uint8_t>(c);
+    if (arc_begins && octet == 0x80) return std::nullopt;  // not the shortest form
+    if (arc > std::numeric_limits<std::uint64_t>::max() >> 7) return std::nullopt;
+    arc = arc << 7 | (octet & 0x7f);
+    arc_begins = (octet & 0x80) == 0;
+    if (!arc_begins) continue;
+    if (first) {
+      const std::uint64_t root = arc < 40 ? 0 : arc < 80 ? 1 : 2;
+      dotted = std::to_string(root) + "." + std::to_string(arc - root * 40);
+      first = false;
+    } else {
+      dotted += "." + std::to_string(arc);
+    }
+    arc = 0;
+  }
+  return dotted;
+}
+
+std::optional<std::string> EncodeOid(std::string_view dotted) {
+  std::vector<std::uint64_t> arcs;
+  for (const std::string_view piece : Split(dotted, '.')) {
+    if (piece.empty() || piece.size() > 18 || (piece.size() > 1 && piece[0] == '0')) return std::nullopt;
+    std::uint64_t arc = 0;
+    for (const char c : piece) {
+      if (c < '0' || c > '9') return std::nullopt;
+      arc = arc * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+    arcs.push_back(arc);
+  }
+  if (arcs.size() < 2 || arcs[0] > 2 || (arcs[0] < 2 && arcs[1] > 39)) return std::nullopt;
+  std::string content = Base128(arcs[0] * 40 + arcs[1]);
+  for (size_t i = 2; i < arcs.size(); ++i) content += Base128(arcs[i]);
+  return content;
+}
+
+void Writer::Element(std::uint8_t tag, std::string_view content) {
+  out_ += static_cast<char>(tag);
+  out_ += LengthOctets(content.size());
+  out_ += content;
+}
+
+void Writer::Nested(std::uint8_t tag, const std::function<void()>& body) {
+  out_ += static_cast<char>(tag);
+  const size_t at = out_.size();
+  body();
+  out_.insert(at, LengthOctets(out_.size() - at));
+}
+
+void Writer::Boolean(bool value) { Element(kBoolean, value ? "\xff" : std::string_view("\x00", 1)); }
+
+void Writer::Integer(std::uint64_t value) {
+  std::string content(1, static_cast<char>(value & 0xff));
+  for (value >>= 8; value != 0; value >>= 8) {
+    content.insert(content.begin(), static_cast<char>(value & 0xff));
+  }
+  if ((static_cast<std::uint8_t>(content[0]) & 0x80) != 0) content.insert(content.begin(), '\0');
+  Element(kInteger, content);
+}
+
+void Writer::Oid(std::string_view dotted) { Element(kOid, EncodeOid(dotted).value_or(std::string())); }
+
+void Writer::BitString(std::string_view bits, int unused) {
+  std::string content(1, static_cast<char>(unused));
+  content += bits;
+  Element(kBitString, content);
+}
+
+void Writer::Timestamp(Time time) {
+  std::string text = FormatTime(time);  // YYYY-MM-DDThh:mm:ssZ
+  std::erase_if(text, [](char c) { return c == '-' || c == ':' || c == 'T'; });
+  const bool utc = text >= "1950" && text < "2050";
+  Element(utc ? kUtcTime : kGeneralizedTime, utc ? std::string_view(text).substr(2) : text);
+}
+
+}  // namespace troth::der
