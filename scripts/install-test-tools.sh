@@ -1,35 +1,30 @@
 #!/usr/bin/env bash
-# Installs the programs that Troth is tested against and that Debian does not have into build/tools/bin, with the
-# versions named here. Does nothing when they are there. The versions are the newest that Go 1.19 (Debian 12) builds.
+# Builds the programs that Troth is tested against and that Debian does not have into build/tools/bin. Versions and
+# hashes are pinned in scripts/test-tools/go.mod and go.sum; they are the newest that Go 1.19 (Debian 12) builds.
+# Does nothing when the programs are there.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/test-tools"
 
-tools_dir="$PWD/build/tools"
-bin_dir="$tools_dir/bin"
+bin_dir="../../build/tools/bin"
+packages=(
+  github.com/fullstorydev/grpcurl/cmd/grpcurl
+  github.com/square/certstrap
+  github.com/zmap/zlint/v3/cmd/zlint
+)
 
-# program, package, version
-tools() {
-  cat <<'LIST'
-grpcurl    github.com/fullstorydev/grpcurl/cmd/grpcurl  v1.8.7
-certstrap  github.com/square/certstrap                  v1.3.0
-zlint      github.com/zmap/zlint/v3/cmd/zlint           v3.5.0
-LIST
-}
+# The pins that the programs were built from lie beside them.
+if cmp -s go.sum "$bin_dir/.go.sum"; then
+  exit 0
+fi
+if ! command -v go >/dev/null; then
+  echo "install-test-tools.sh: no go on the PATH; scripts/install-packages.sh test installs Debian's" >&2
+  exit 1
+fi
 
 mkdir -p "$bin_dir"
-while read -r program package version; do
-  stamp="$tools_dir/$program-$version"
-  if [[ -x "$bin_dir/$program" && -e "$stamp" ]]; then
-    continue
-  fi
-  if ! command -v go >/dev/null; then
-    echo "install-test-tools.sh: no go on the PATH to build $program with; scripts/install-packages.sh test installs it" >&2
-    exit 1
-  fi
-  echo "building $program $version for the tests"
-  if ! GOBIN="$bin_dir" GOFLAGS=-trimpath CGO_ENABLED=0 go install "$package@$version"; then
-    echo "install-test-tools.sh: could not build $program $version; is there a network, or a Go module proxy in GOPROXY?" >&2
-    exit 1
-  fi
-  touch "$stamp"
-done < <(tools)
+echo "building the test tools (grpcurl, certstrap, zlint)"
+if ! CGO_ENABLED=0 go build -mod=readonly -trimpath -o "$bin_dir/" "${packages[@]}"; then
+  echo "install-test-tools.sh: go build failed; downloading the sources needs a network or a Go module proxy (GOPROXY)" >&2
+  exit 1
+fi
+cp go.sum "$bin_dir/.go.sum"
