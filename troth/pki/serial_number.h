@@ -10,13 +10,15 @@
 
 namespace troth {
 
-// RFC 5280 section 4.1.2.2. Holds the content octets of the DER INTEGER as they were read. Immutable.
+// RFC 5280 section 4.1.2.2. Holds the content octets of the DER INTEGER as they were read.
+// Immutable.
 class SerialNumber {
  public:
-  // From content octets: 1 to 21 of them, minimal. Zero and negative numbers of other issuers are read.
+  // From content octets: 1 to 21 of them, minimal. Zero and negative numbers of other issuers are
+  // read.
   static absl::StatusOr<SerialNumber> FromDerContent(std::string_view octets);
-  // 20 bytes: 01 in the two top bits, a time-ordered prefix (seconds), then at least 15 random bytes. Positive, minimal, never
-  // repeated in practice; numbers made later sort later.
+  // 20 bytes: 01 in the two top bits, a time-ordered prefix (seconds), then at least 15 random
+  // bytes. Positive, minimal, never repeated in practice; numbers made later sort later.
   static SerialNumber Generate(Time now);
 
   const std::string& der_content() const { return octets_; }
