@@ -32,6 +32,7 @@ enum class SignatureAlgorithm {
   kRsaPssSha512,
   kRsaSha1,    // read, never accepted
   kEcdsaSha1,  // read, never accepted
+  kOther,      // any other (MD5, DSA, RSASSA-PSS with odd parameters ...): read, never accepted
 };
 std::string_view NameOf(SignatureAlgorithm algorithm);
 
