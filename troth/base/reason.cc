@@ -114,6 +114,9 @@ constexpr std::array kTable = {
                "the file exists and is not overwritten", "choose another name, or remove it first"},
     ReasonInfo{Reason::kFileWriteFailed, "file_write_failed", StatusCode::kUnavailable, 503, 74,
                "the file could not be written", "check free space, owner and mode of the folder"},
+    ReasonInfo{Reason::kFileLocked, "file_locked", StatusCode::kUnavailable, 503, 75,
+               "another process works on the same files",
+               "wait until it has ended, then run the command again"},
 
     ReasonInfo{Reason::kPeerNotAuthenticated, "peer_not_authenticated", StatusCode::kUnauthenticated,
                401, 77, "the caller showed no certificate",

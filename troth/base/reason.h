@@ -53,6 +53,7 @@ enum class Reason {
   kFileWrongFormat,
   kFileExists,
   kFileWriteFailed,
+  kFileLocked,
   // Calls.
   kPeerNotAuthenticated,
   kPeerNotVerified,
