@@ -148,10 +148,11 @@ std::string SignatureAlgorithmToDer(SignatureAlgorithm algorithm) {
     });
     return writer.Take();
   }
-  const PssRow& pss = *std::ranges::find(kPssRows, algorithm, &PssRow::algorithm);
+  const auto pss = std::ranges::find(kPssRows, algorithm, &PssRow::algorithm);
+  if (pss == kPssRows.end()) return {};
   const auto write_hash = [&] {
     writer.Nested(der::kSequence, [&] {
-      writer.Oid(pss.hash_oid);
+      writer.Oid(pss->hash_oid);
       writer.Null();
     });
   };
@@ -166,7 +167,7 @@ std::string SignatureAlgorithmToDer(SignatureAlgorithm algorithm) {
         });
       });
       writer.Nested(der::ContextConstructed(2),
-                    [&] { writer.Integer(static_cast<std::uint64_t>(pss.hash_bytes)); });
+                    [&] { writer.Integer(static_cast<std::uint64_t>(pss->hash_bytes)); });
     });
   });
   return writer.Take();
