@@ -9,7 +9,8 @@ cmake --preset dev >/dev/null
 files=("$@")
 if ((${#files[@]} == 0)); then
   mapfile -t files < <(git ls-files --cached --others --exclude-standard \
-    'troth/base/*.cc' 'troth/pki/*.cc' 'troth/identity/*.cc' 'troth/authz/*.cc' 'troth/cli/*.cc' |
+    'troth/base/*.cc' 'troth/pki/*.cc' 'troth/identity/*.cc' 'troth/authz/*.cc' 'troth/ca/*.cc' \
+    'troth/cli/*.cc' |
     grep -v -e '_test\.cc$' -e '_fuzz\.cc$')
 fi
 echo "clang-tidy: ${#files[@]} files"
