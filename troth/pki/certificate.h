@@ -22,7 +22,8 @@ inline constexpr size_t kMaxCertificateBytes = size_t{64} << 10;
 
 struct Validity {
   Time not_before;
-  Time not_after;  // inclusive: the last second in which the certificate is valid (RFC 5280 section 4.1.2.5)
+  Time not_after;  // inclusive: the last second in which the certificate is valid (RFC 5280
+                   // section 4.1.2.5)
   bool operator==(const Validity&) const = default;
 };
 
@@ -59,16 +60,20 @@ struct Extension {
   std::string value;  // content of the OCTET STRING
 };
 
-// A certificate. Immutable, cheap to copy (one shared pointer), thread-safe. Exists only when it is well-formed: strict DER, every
-// extension that Troth knows parsed, no extension twice. Version 1 and 2 are read.
+// A certificate. Immutable, cheap to copy (one shared pointer), thread-safe. Exists only when it is
+// well-formed: strict DER, every extension that Troth knows parsed, no extension twice. Version 1
+// and 2 are read.
 class Certificate {
  public:
   // Errors: certificate_malformed, with the field and the byte offset.
   static absl::StatusOr<Certificate> FromDer(std::string_view der);
-  // The one certificate in `pem`. Errors: certificate_missing, certificate_malformed, file_wrong_format.
+  // The one certificate in `pem`. Errors: certificate_missing, certificate_malformed,
+  // file_wrong_format.
   static absl::StatusOr<Certificate> FromPem(std::string_view pem);
-  // Every CERTIFICATE block in order, at least one; at most `max`. Keys and other blocks are skipped.
-  static absl::StatusOr<std::vector<Certificate>> ListFromPem(std::string_view pem, size_t max = 1000);
+  // Every CERTIFICATE block in order, at least one; at most `max`. Keys and other blocks are
+  // skipped.
+  static absl::StatusOr<std::vector<Certificate>> ListFromPem(std::string_view pem,
+                                                              size_t max = 1000);
 
   const std::string& der() const;
   std::string ToPem() const;
@@ -88,23 +93,26 @@ class Certificate {
   const std::vector<AlternativeName>& alternative_names() const;
   bool alternative_names_critical() const;
   std::optional<BasicConstraints> basic_constraints() const;
-  std::optional<std::uint16_t> key_usage() const;                         // KeyUsageBit
+  std::optional<std::uint16_t> key_usage() const;                             // KeyUsageBit
   const std::optional<std::vector<std::string>>& extended_key_usage() const;  // dotted OIDs
   const std::optional<NameConstraints>& name_constraints() const;
   const std::optional<std::string>& subject_key_id() const;
-  const std::optional<std::string>& authority_key_id() const;  // keyIdentifier
+  const std::optional<std::string>& authority_key_id() const;       // keyIdentifier
   const std::vector<std::string>& crl_distribution_points() const;  // URIs
-  const std::vector<std::string>& authority_info_access() const;    // "ocsp http://...", "caIssuers http://..."
-  const std::vector<Extension>& extensions() const;                 // all of them, in order
+  const std::vector<std::string>& authority_info_access()
+      const;                                         // "ocsp http://...", "caIssuers http://..."
+  const std::vector<Extension>& extensions() const;  // all of them, in order
 
   // CA:TRUE, or a self-issued version-1 certificate (which can only be a trust anchor).
   bool is_ca() const;
   // Subject and issuer match and its own key verifies its signature.
   bool IsSelfSigned() const;
-  std::optional<SpiffeId> spiffe_id() const;  // when it has exactly one URI name and that is a SPIFFE ID
+  std::optional<SpiffeId> spiffe_id()
+      const;  // when it has exactly one URI name and that is a SPIFFE ID
   // One line for people: subject, serial, fingerprint's first 16 digits.
   std::string Describe() const;
-  // What is poor about it, though it is read and works: "version 1 ...", "no keyUsage ...". For warnings.
+  // What is poor about it, though it is read and works: "version 1 ...", "no keyUsage ...". For
+  // warnings.
   std::vector<std::string> Weaknesses() const;
 
   bool operator==(const Certificate& other) const { return der() == other.der(); }

@@ -12,22 +12,25 @@ namespace troth {
 
 // One attribute of a distinguished name, e.g. {"CN", "2.5.4.3", "localhost"}.
 struct NameAttribute {
-  std::string key;    // "C", "ST", "L", "O", "OU", "CN", ...; the dotted OID when there is no short name
+  std::string
+      key;  // "C", "ST", "L", "O", "OU", "CN", ...; the dotted OID when there is no short name
   std::string oid;    // dotted
   std::string value;  // UTF-8
   bool operator==(const NameAttribute&) const = default;
 };
 
-// A distinguished name (RFC 5280 section 4.1.2.4). Immutable; holds its DER as read, so that what is copied
-// into an issued certificate is the issuer's name byte for byte.
+// A distinguished name (RFC 5280 section 4.1.2.4). Immutable; holds its DER as read, so that what
+// is copied into an issued certificate is the issuer's name byte for byte.
 class DistinguishedName {
  public:
   // The empty name.
   DistinguishedName();
   static absl::StatusOr<DistinguishedName> FromDer(std::string_view der);
-  // Each attribute an RDN of its own, in order. PrintableString for C, UTF8String otherwise (what OpenSSL writes). Errors (bad
-  // key, value empty or too long by RFC 5280 appendix A.1: CN 64, C 2, O 64, ...): request_malformed.
-  static absl::StatusOr<DistinguishedName> FromAttributes(const std::vector<NameAttribute>& attributes);
+  // Each attribute an RDN of its own, in order. PrintableString for C, UTF8String otherwise (what
+  // OpenSSL writes). Errors (bad key, value empty or too long by RFC 5280 appendix A.1: CN 64, C 2,
+  // O 64, ...): request_malformed.
+  static absl::StatusOr<DistinguishedName> FromAttributes(
+      const std::vector<NameAttribute>& attributes);
   // From "/C=US/O=Clementine/CN=localhost" as openssl's -subj takes it ('\' escapes '/' and '=').
   static absl::StatusOr<DistinguishedName> FromSlashes(std::string_view text);
   static absl::StatusOr<DistinguishedName> FromCommonName(std::string_view common_name);
@@ -42,7 +45,8 @@ class DistinguishedName {
   // RFC 4514 order and escapes reversed for reading: "C=US, O=Clementine, CN=localhost".
   std::string ToString() const;
 
-  // RFC 5280 section 7.1: case and inner white space do not count, nor which string type holds the text.
+  // RFC 5280 section 7.1: case and inner white space do not count, nor which string type holds the
+  // text.
   bool Matches(const DistinguishedName& other) const;
   // Whether every RDN of `prefix` begins this name (directory name constraints).
   bool IsWithin(const DistinguishedName& prefix) const;
@@ -58,12 +62,13 @@ class DistinguishedName {
 struct AlternativeName {
   enum class Kind { kDns, kIp, kUri, kEmail, kDirectory, kOther };
   Kind kind = Kind::kDns;
-  // DNS, URI, email: the ASCII text as written. IP: 4 or 16 bytes. Directory: DER. Other: DER of the GeneralName.
+  // DNS, URI, email: the ASCII text as written. IP: 4 or 16 bytes. Directory: DER. Other: DER of
+  // the GeneralName.
   std::string value;
 
-  // From what people type: "10.0.0.1" and "::1" are IP addresses, "spiffe://..." and other "scheme://..." URIs, "a@b" email,
-  // everything else a DNS name ("*.example.com" too); "dns:", "ip:", "uri:", "email:" before it decide. Errors:
-  // request_malformed, with what is wrong.
+  // From what people type: "10.0.0.1" and "::1" are IP addresses, "spiffe://..." and other
+  // "scheme://..." URIs, "a@b" email, everything else a DNS name ("*.example.com" too); "dns:",
+  // "ip:", "uri:", "email:" before it decide. Errors: request_malformed, with what is wrong.
   static absl::StatusOr<AlternativeName> Parse(std::string_view text);
   // "DNS:localhost", "IP:127.0.0.1", "URI:spiffe://...", "email:a@b".
   std::string ToString() const;
@@ -72,13 +77,14 @@ struct AlternativeName {
   bool operator==(const AlternativeName&) const = default;
 };
 
-// Letters, digits, hyphens (underscores are read) in labels of 1 to 63, at most 253 in all; with `allow_wildcard` the first
-// label may be "*". No trailing dot.
+// Letters, digits, hyphens (underscores are read) in labels of 1 to 63, at most 253 in all; with
+// `allow_wildcard` the first label may be "*". No trailing dot.
 bool IsDnsName(std::string_view name, bool allow_wildcard);
 // "127.0.0.1" or "::1" to 4 or 16 bytes.
 std::optional<std::string> ParseIpAddress(std::string_view text);
 std::string FormatIpAddress(std::string_view bytes);
-// RFC 6125 section 6.4: `pattern` may have "*" as its whole first label, which stands for exactly one label. ASCII case does not count.
+// RFC 6125 section 6.4: `pattern` may have "*" as its whole first label, which stands for exactly
+// one label. ASCII case does not count.
 bool DnsNameMatches(std::string_view pattern, std::string_view name);
 
 // A SPIFFE ID (SPIFFE-ID standard section 2): "spiffe://trust-domain/path". Immutable.
