@@ -77,6 +77,24 @@ class LayersTest(unittest.TestCase):
         folders = {p.name for p in (ROOT / "troth").iterdir() if p.is_dir()}
         self.assertEqual(folders - set(check_layers.LAYERS), set())
 
+    def test_architecture_describes_the_folders_that_exist_and_what_they_may_include(self):
+        rows = {}
+        text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+        table = text.split("## The folders of troth/")[1].split("\n\n")[1]
+        for line in table.splitlines()[2:]:
+            folder, _, may_include, _ = (cell.strip() for cell in line.strip("|").split("|"))
+            names = tuple(name.strip("`") for name in may_include.split(", ") if name != "–")
+            rows[folder.strip("`")] = "everything" if names == ("everything",) else names
+        folders = {p.name for p in (ROOT / "troth").iterdir() if p.is_dir()}
+        self.assertEqual(set(rows), folders)
+        for folder, names in rows.items():
+            with self.subTest(folder=folder):
+                # A folder that is planned only need not be named yet.
+                allowed = check_layers.LAYERS[folder]
+                expected = allowed if allowed == "everything" else tuple(
+                    name for name in allowed if name in folders)
+                self.assertEqual(names, expected)
+
 
 if __name__ == "__main__":
     unittest.main()
