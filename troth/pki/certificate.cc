@@ -6,7 +6,7 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/pki/der.h"
-#include "troth/pki/extension_reader.h"
+#include "troth/pki/extension_reader_internal.h"
 #include "troth/pki/pem.h"
 #include "troth/pki/signature_algorithm.h"
 

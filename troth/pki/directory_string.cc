@@ -1,4 +1,4 @@
-#include "troth/pki/directory_string.h"
+#include "troth/pki/directory_string_internal.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "troth/pki/extension_reader.h"
+#include "troth/pki/extension_reader_internal.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "troth/base/reason.h"
-#include "troth/pki/general_name.h"
+#include "troth/pki/general_name_internal.h"
 
 namespace troth {
 namespace {

@@ -1,4 +1,4 @@
-#include "troth/pki/general_name.h"
+#include "troth/pki/general_name_internal.h"
 
 #include <algorithm>
 #include <cstdint>

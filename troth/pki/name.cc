@@ -9,7 +9,7 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/pki/der.h"
-#include "troth/pki/directory_string.h"
+#include "troth/pki/directory_string_internal.h"
 
 namespace troth {
 namespace {
