@@ -18,7 +18,8 @@ enum class KeyType { kP256, kP384, kEd25519, kRsa2048, kRsa3072, kRsa4096 };
 std::string_view NameOf(KeyType type);
 std::optional<KeyType> KeyTypeFromName(std::string_view name);
 
-// How a signature was made. What is read may have any of these; what Troth makes is SHA-256 or better.
+// How a signature was made. What is read may have any of these; what Troth makes is SHA-256 or
+// better.
 enum class SignatureAlgorithm {
   kEcdsaSha256,
   kEcdsaSha384,
@@ -41,9 +42,9 @@ class PublicKey {
  public:
   enum class Kind { kEc, kEd25519, kRsa, kOther };
 
-  // Reads a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). The structure is checked here; that a point lies
-  // on its curve is checked when the key is first used. An algorithm that is not known gives Kind::kOther, with
-  // which nothing verifies. Errors: certificate_malformed.
+  // Reads a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7). The structure is checked here; that a
+  // point lies on its curve is checked when the key is first used. An algorithm that is not known
+  // gives Kind::kOther, with which nothing verifies. Errors: certificate_malformed.
   static absl::StatusOr<PublicKey> FromDer(std::string_view subject_public_key_info);
 
   Kind kind() const;
@@ -63,7 +64,8 @@ class PublicKey {
                       std::string_view signature) const;
 
   // OK for P-256, P-384, P-521, Ed25519, and RSA of 2048 to 8192 bits. Errors: key_too_weak,
-  // algorithm_not_allowed, key_malformed (a point off its curve, an even modulus, e < 65537).
+  // algorithm_not_allowed, key_malformed (a point off its curve or, for Ed25519, of small order; an
+  // even modulus; a public exponent that is even, under 65537 or over 64 bits).
   absl::Status CheckStrength() const;
 
  private:
@@ -78,26 +80,37 @@ class PrivateKey {
  public:
   static absl::StatusOr<PrivateKey> Generate(KeyType type);
 
-  // Reads the one private key in `pem`: PKCS#8 (plain or encrypted), PKCS#1, SEC1, and their legacy encrypted
-  // form with DEK-Info. Certificates and EC PARAMETERS beside it are skipped. Errors: key_malformed (says what the text holds
-  // instead, or that it holds two keys), key_encrypted (no passphrase given), passphrase_wrong.
-  static absl::StatusOr<PrivateKey> FromPem(std::string_view pem, const Secret* passphrase = nullptr);
+  // Reads the one private key in `pem`: PKCS#8 (plain or encrypted), PKCS#1, SEC1, and their legacy
+  // encrypted form with DEK-Info. Certificates and EC PARAMETERS beside it are skipped; a
+  // passphrase for a key in the clear does not matter. Weak RSA keys are read: see
+  // PublicKey::CheckStrength. Never asks on the terminal. Errors: key_malformed (says what the text
+  // holds instead, or that it holds two keys, or that the key's two halves differ), key_encrypted
+  // (no passphrase given), passphrase_wrong, algorithm_not_allowed (a key that is not P-256, P-384,
+  // P-521, Ed25519 or RSA).
+  static absl::StatusOr<PrivateKey> FromPem(std::string_view pem,
+                                            const Secret* passphrase = nullptr);
 
   PrivateKey(PrivateKey&&) noexcept;
   PrivateKey& operator=(PrivateKey&&) noexcept;
   ~PrivateKey();
 
   const PublicKey& public_key() const;
-  // The algorithm that Sign uses: SHA-256 for P-256 and RSA, SHA-384 for P-384, SHA-512 for P-521, Ed25519.
+  // The algorithm that Sign uses: SHA-256 for P-256 and RSA, SHA-384 for P-384, SHA-512 for P-521,
+  // Ed25519.
   SignatureAlgorithm signature_algorithm() const;
   // The bytes of the signature (for ECDSA the DER form).
   absl::StatusOr<std::string> Sign(std::string_view message) const;
 
-  enum class Format { kPkcs8, kTraditional };  // "PRIVATE KEY"; "RSA PRIVATE KEY" or "EC PRIVATE KEY"
+  // "PRIVATE KEY"; "RSA PRIVATE KEY" or "EC PRIVATE KEY" (Ed25519 has no such form: "PRIVATE KEY"
+  // again).
+  enum class Format { kPkcs8, kTraditional };
   // PEM in the clear. Give it to WriteFile with mode 0600 and nothing else.
   Secret ToPem(Format format = Format::kPkcs8) const;
-  // PEM encrypted with `passphrase`: PBES2 with AES-256 for kPkcs8; DEK-Info 3DES, as certstrap writes, for kTraditional (RSA).
-  absl::StatusOr<Secret> ToEncryptedPem(const Secret& passphrase, Format format = Format::kPkcs8) const;
+  // PEM encrypted with `passphrase`: PBES2 with AES-256 and 600,000 rounds of PBKDF2 (a quarter of
+  // a second) for kPkcs8; DEK-Info with 3DES, as certstrap writes, for kTraditional. Errors:
+  // usage_error (an empty passphrase, or one over 1023 bytes for kTraditional).
+  absl::StatusOr<Secret> ToEncryptedPem(const Secret& passphrase,
+                                        Format format = Format::kPkcs8) const;
 
  private:
   struct Impl;

@@ -4,7 +4,10 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
+#include "absl/status/statusor.h"
+#include "troth/base/secret.h"
 #include "troth/pki/key.h"
+#include "troth/pki/openssl_internal.h"
 
 namespace troth {
 
@@ -15,6 +18,10 @@ struct SignatureTraits {
   bool pss;
 };
 SignatureTraits TraitsOf(SignatureAlgorithm algorithm);
+
+// The one private key in `pem`, of any kind that OpenSSL knows; errors as those of
+// PrivateKey::FromPem.
+absl::StatusOr<openssl::KeyPtr> ReadPrivateKeyPem(std::string_view pem, const Secret* passphrase);
 
 // Prepares `context` to sign or verify; `init` is EVP_DigestSignInit or EVP_DigestVerifyInit.
 template <typename Init>

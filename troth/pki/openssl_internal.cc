@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace troth::openssl {
@@ -24,8 +25,16 @@ std::string TakeError() {
   return reason == nullptr ? "unknown error" : reason;
 }
 
-ErrorScope::ErrorScope() { ERR_set_mark(); }
-ErrorScope::~ErrorScope() { ERR_pop_to_mark(); }
+bool TakeErrorIs(int library, std::initializer_list<int> reasons) {
+  bool found = false;
+  while (const unsigned long code = ERR_get_error()) {
+    found = found || (ERR_GET_LIB(code) == library &&
+                      std::ranges::find(reasons, ERR_GET_REASON(code)) != reasons.end());
+  }
+  return found;
+}
+
+ErrorScope::~ErrorScope() { ERR_clear_error(); }
 
 const EVP_MD* Sha1Method() {
   static const EVP_MD* const method = Fetch("SHA1");

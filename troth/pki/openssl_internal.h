@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,10 +34,13 @@ using PrivateKeyInfoPtr = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Deleter<PKCS8_PRI
 // error would be taken for that of a later call.
 std::string TakeError();
 
-// Puts the error queue back to what it was, also for errors that are expected and not looked at.
-class ErrorScope {
- public:
-  ErrorScope();
+// Whether one of these errors of `library` was among those of the failure. Empties the queue.
+bool TakeErrorIs(int library, std::initializer_list<int> reasons);
+
+// Empties this thread's error queue when it goes: for functions that fail without looking at the
+// queue.
+struct ErrorScope {
+  ErrorScope() = default;
   ErrorScope(const ErrorScope&) = delete;
   ErrorScope& operator=(const ErrorScope&) = delete;
   ~ErrorScope();
