@@ -26,8 +26,10 @@ struct RevokedEntry {
 // A full CRL of one issuer. Immutable, cheap to copy, thread-safe.
 class Crl {
  public:
-  // Errors: crl_malformed. Refused: delta CRLs, indirect CRLs, partitioned lists (onlyUserCerts ...), unknown critical extensions
-  // - each would cover less than it seems to; a version-2 list without number or authority key id is read.
+  // Errors: crl_malformed. Refused, for each would cover less than it seems to: delta lists,
+  // indirect lists, partitioned lists (onlyContainsUserCerts ...), unknown critical extensions,
+  // entries with the reason removeFromCRL. Read: version 1; version 2 without number, authority key
+  // id or nextUpdate; an issuingDistributionPoint that only says where the full list is found.
   static absl::StatusOr<Crl> FromDer(std::string_view der);
   // PEM with one or more X509 CRL blocks, or the DER of one.
   static absl::StatusOr<std::vector<Crl>> ListFromBytes(std::string_view bytes);
@@ -37,13 +39,15 @@ class Crl {
   const DistinguishedName& issuer() const;
   const std::optional<std::string>& authority_key_id() const;
   Time this_update() const;
-  std::optional<Time> next_update() const;  // required by RFC 5280; its absence is reported as a weakness
+  // RFC 5280 section 5.1.2.5 requires it; whoever uses a list without it decides what to make of
+  // that.
+  std::optional<Time> next_update() const;
   const std::optional<std::string>& number() const;  // content octets of the INTEGER
   std::string_view tbs_der() const;
   std::string_view signature() const;
   SignatureAlgorithm signature_algorithm() const;
   const std::vector<RevokedEntry>& entries() const;  // sorted by serial
-  // The entry of `serial`, or null. Logarithmic.
+  // The entry of `serial`, the first of the list when there are several; or null. Logarithmic.
   const RevokedEntry* Find(const SerialNumber& serial) const;
 
  private:
