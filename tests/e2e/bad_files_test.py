@@ -115,11 +115,11 @@ class BadFiles(TestCase):
 
     def test_wrong_pem_type(self):
         openssl("req", "-new", "-key", self.key, "-subj", "/CN=localhost", "-out", self.certificate)
-        self.refused("file_wrong_format", "certificate request", file=self.certificate)
+        self.refused("certificate_missing", "certificate request", file=self.certificate)
 
     def test_swapped(self):
         self.certificate, self.key = self.key, self.certificate
-        self.refused("file_wrong_format", "private key", file=self.certificate)
+        self.refused("certificate_missing", "private key", file=self.certificate)
 
     def test_two_keys(self):
         self.key.write_bytes(self.key.read_bytes() + (self.made / "other/server/server.key").read_bytes())
