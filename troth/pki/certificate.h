@@ -22,8 +22,8 @@ inline constexpr size_t kMaxCertificateBytes = size_t{64} << 10;
 
 struct Validity {
   Time not_before;
-  Time not_after;  // inclusive: the last second in which the certificate is valid (RFC 5280
-                   // section 4.1.2.5)
+  // Inclusive: the last second in which the certificate is valid (RFC 5280 section 4.1.2.5).
+  Time not_after;
   bool operator==(const Validity&) const = default;
 };
 
@@ -61,17 +61,23 @@ struct Extension {
 };
 
 // A certificate. Immutable, cheap to copy (one shared pointer), thread-safe. Exists only when it is
-// well-formed: strict DER, every extension that Troth knows parsed, no extension twice. Version 1
-// and 2 are read.
+// well-formed: strict DER, every extension that Troth knows parsed, no extension twice.
+//
+// What is poor or not supported is read all the same, for a trust bundle may hold it: versions 1
+// and 2, a key that gives PublicKey::Kind::kOther, a signature that gives
+// SignatureAlgorithm::kOther (nothing verifies with either). Leniencies, for what tools in wide use
+// write: cA FALSE written out (rcgen), trailing zero bits in keyUsage, the attributes of an RDN in
+// any order, * @ & _ in a PrintableString. issuerAltName is not parsed.
 class Certificate {
  public:
   // Errors: certificate_malformed, with the field and the byte offset.
   static absl::StatusOr<Certificate> FromDer(std::string_view der);
-  // The one certificate in `pem`. Errors: certificate_missing, certificate_malformed,
-  // file_wrong_format.
+  // The one certificate in `pem`; keys and other blocks are skipped. Errors: certificate_missing
+  // (there are blocks, and none is a certificate: says what they are), certificate_malformed,
+  // file_wrong_format (no PEM, or two certificates).
   static absl::StatusOr<Certificate> FromPem(std::string_view pem);
-  // Every CERTIFICATE block in order, at least one; at most `max`. Keys and other blocks are
-  // skipped.
+  // Every certificate in order, at least one. Errors: as FromPem, and file_too_large when there are
+  // more than `max`.
   static absl::StatusOr<std::vector<Certificate>> ListFromPem(std::string_view pem,
                                                               size_t max = 1000);
 
@@ -99,16 +105,17 @@ class Certificate {
   const std::optional<std::string>& subject_key_id() const;
   const std::optional<std::string>& authority_key_id() const;       // keyIdentifier
   const std::vector<std::string>& crl_distribution_points() const;  // URIs
-  const std::vector<std::string>& authority_info_access()
-      const;                                         // "ocsp http://...", "caIssuers http://..."
+  // "ocsp http://...", "caIssuers http://..."; other methods and other kinds of location are left
+  // out.
+  const std::vector<std::string>& authority_info_access() const;
   const std::vector<Extension>& extensions() const;  // all of them, in order
 
   // CA:TRUE, or a self-issued version-1 certificate (which can only be a trust anchor).
   bool is_ca() const;
   // Subject and issuer match and its own key verifies its signature.
   bool IsSelfSigned() const;
-  std::optional<SpiffeId> spiffe_id()
-      const;  // when it has exactly one URI name and that is a SPIFFE ID
+  // When it has exactly one URI name and that is a SPIFFE ID.
+  std::optional<SpiffeId> spiffe_id() const;
   // One line for people: subject, serial, fingerprint's first 16 digits.
   std::string Describe() const;
   // What is poor about it, though it is read and works: "version 1 ...", "no keyUsage ...". For

@@ -88,7 +88,7 @@ absl::Status ReadEntryExtensions(const der::Reader& entry, const der::Element& s
     return absl::OkStatus();
   }
   std::vector<Extension> extensions;
-  if (absl::Status status = ReadExtensionList(std::move(list), extensions); !status.ok())
+  if (absl::Status status = ReadExtensionList(entry.Into(sequence), extensions); !status.ok())
     return status;
   for (const Extension& extension : extensions) {
     absl::Status status;

@@ -12,10 +12,11 @@ namespace troth {
 
 // One attribute of a distinguished name, e.g. {"CN", "2.5.4.3", "localhost"}.
 struct NameAttribute {
-  std::string
-      key;  // "C", "ST", "L", "O", "OU", "CN", ...; the dotted OID when there is no short name
-  std::string oid;    // dotted
-  std::string value;  // UTF-8
+  // "C", "ST", "L", "O", "OU", "CN", ...; the dotted OID when there is no short name.
+  std::string key;
+  std::string oid;  // dotted
+  // UTF-8; "#" and hexadecimal of its DER when the value is not of a string type.
+  std::string value;
   bool operator==(const NameAttribute&) const = default;
 };
 
@@ -25,13 +26,16 @@ class DistinguishedName {
  public:
   // The empty name.
   DistinguishedName();
+  // Errors: certificate_malformed.
   static absl::StatusOr<DistinguishedName> FromDer(std::string_view der);
   // Each attribute an RDN of its own, in order. PrintableString for C, UTF8String otherwise (what
   // OpenSSL writes). Errors (bad key, value empty or too long by RFC 5280 appendix A.1: CN 64, C 2,
   // O 64, ...): request_malformed.
   static absl::StatusOr<DistinguishedName> FromAttributes(
       const std::vector<NameAttribute>& attributes);
-  // From "/C=US/O=Clementine/CN=localhost" as openssl's -subj takes it ('\' escapes '/' and '=').
+  // From "/C=US/O=Clementine/CN=localhost" as openssl's -subj takes it ('\' escapes '/', '=' and
+  // '+'). Keys in either case or dotted OIDs; "/" is the empty name. A '+' that is not escaped is
+  // an error: multi-valued RDNs are read and not written. Errors: request_malformed.
   static absl::StatusOr<DistinguishedName> FromSlashes(std::string_view text);
   static absl::StatusOr<DistinguishedName> FromCommonName(std::string_view common_name);
 
