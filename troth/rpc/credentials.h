@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "troth/authz/guard.h"
+#include "troth/base/time.h"
 #include "troth/identity/identity_source.h"
 #include "troth/pki/digest.h"
 #include "troth/pki/name.h"
@@ -39,7 +40,11 @@ struct ServerOptions {
 
 // Credentials for ServerBuilder::AddListeningPort. The identity rotates: every new connection gets the newest snapshot. Every call is checked
 // by `guard` before a handler runs. Both are kept alive by the credentials. With kDontRequest and a policy that lets `anyone` in this is
-// TLS without client certificates. Never null.
+// TLS without client certificates. Never null: when something is missing (an identity with a certificate, a trust bundle to verify clients
+// with) the reason is logged and the server does not start (BuildAndStart gives null).
+//
+// A new snapshot counts from the next connection on; where TLS asks for certificates without verifying them (the unverified modes, and
+// kAtFirstCall) within two seconds. In the verified modes a replaced identity, policy or CRL also ends TLS session tickets.
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(std::shared_ptr<IdentitySource> identity,
                                                            std::shared_ptr<Guard> guard,
                                                            ServerOptions options = {});
@@ -67,10 +72,20 @@ ExpectedServer ExpectPinned(std::vector<Sha256Digest> fingerprints);          //
 
 struct ChannelOptions {
   ExpectedServer server;
+  // Files of CRLs (PEM or DER), read anew for each connection; a server that one of them lists is refused, and so is every server while one
+  // cannot be read.
+  std::vector<std::string> crl_files;
+  const Clock* clock = &Clock::System();  // not owned; outlives the channels
 };
 
-// Credentials for grpc::CreateChannel. New connections use the newest snapshot within two seconds of its appearance. An identity without a
-// certificate gives TLS without a client certificate. Never null.
+// Credentials for grpc::CreateChannel. New connections show the newest certificate within two seconds of its appearance, and servers are
+// verified against the newest trust bundle at once. An identity without a certificate gives TLS without a client certificate;
+// which of the two it is, is settled here: later snapshots change the certificate, not whether there is one. Keys stay in memory.
+//
+// A server is verified by Troth in the place of OpenSSL, after the handshake and before any call, so that a refusal says in words what was
+// expected and what was shown: calls fail with UNAVAILABLE and a message that ends in the reason code ("certificate is for DNS:localhost,
+// expected DNS:db [troth:name_mismatch]"), and the log has it too. A server that is refused has by then seen the client's
+// certificate (never its key). Never null; when something is missing, every connection fails and says what.
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(std::shared_ptr<IdentitySource> identity,
                                                              ChannelOptions options = {});
 
@@ -80,8 +95,10 @@ std::shared_ptr<const Peer> PeerOf(const grpc::ServerContextBase& context);
 struct ServerLimits {
   int max_concurrent_calls_per_connection = 0;  // more wait at the client; 0: gRPC's default
 };
-// Sets limits, tells the guard which methods the server has (for lint and for remembering decisions), and refuses calls that come in by a port
-// of the same server which this guard does not protect. Call once a builder, before BuildAndStart.
+// Sets limits, tells the guard which methods the server has (for lint and for remembering decisions; generic services have no names to tell),
+// and makes the server not start (connection_not_guarded in the log) when it has a port that this guard does not protect: an
+// insecure port beside a guarded one would serve the same methods to everybody. External acceptors and in-process channels are not seen.
+// Call once a builder, before BuildAndStart, in any order with its other calls.
 void GuardServer(grpc::ServerBuilder& builder, std::shared_ptr<Guard> guard, ServerLimits limits = {});
 
 }  // namespace troth
