@@ -1,10 +1,12 @@
 #include "troth/cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/cli/ca_arguments.h"
 
 namespace troth {
 namespace {
@@ -75,7 +77,8 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   AddPongCommand(app, session);
   AddPingCommand(app, session);
 
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+  std::vector<std::string> reversed = WithDoubleDashes(arguments);
+  std::ranges::reverse(reversed);  // as CLI11 wants them
   try {
     app.parse(reversed);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,66 @@
+#include "troth/cli/certificate_text.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "troth/base/strings.h"
+#include "troth/cli/command.h"
+#include "troth/pki/digest.h"
+
+namespace troth {
+namespace {
+
+std::vector<std::string> PlainNames(const Certificate& certificate) {
+  std::vector<std::string> names;
+  for (const AlternativeName& name : certificate.alternative_names()) {
+    names.push_back(name.ToPlainString());
+  }
+  return names;
+}
+
+std::string Days(long long count) {
+  return std::to_string(count) + (count == 1 ? " day" : " days");
+}
+
+}  // namespace
+
+std::string DateAndDaysLeft(Time end, Time now) {
+  const std::string date = FormatTime(end).substr(0, 10);
+  const auto left = std::chrono::floor<std::chrono::days>(end - now).count();
+  if (end >= now) return date + " (" + Days(left) + ")";
+  return date + " (ended " + Days(-left - 1) + " ago)";
+}
+
+std::string NamesInWords(const Certificate& certificate) {
+  return Join(PlainNames(certificate), ", ");
+}
+
+std::string ShellWord(std::string_view word) {
+  const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/._-+=:@,%").find(c) != std::string_view::npos;
+  });
+  if (plain) return std::string(word);
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string JsonList(const std::vector<std::string>& texts) {
+  std::vector<std::string> quoted;
+  for (const std::string& text : texts) quoted.push_back(JsonString(text));
+  return "[" + Join(quoted, ", ") + "]";
+}
+
+std::string JsonFields(const Certificate& certificate) {
+  return R"("subject": )" + JsonString(certificate.subject().ToString()) + R"(, "issuer": )" +
+         JsonString(certificate.issuer().ToString()) + R"(, "names": )" +
+         JsonList(PlainNames(certificate)) + R"(, "key": )" +
+         JsonString(certificate.public_key().Describe()) + R"(, "serial": )" +
+         JsonString(certificate.serial_number().ToHex()) + R"(, "fingerprint": )" +
+         JsonString(FormatFingerprint(certificate.fingerprint())) + R"(, "not_before": )" +
+         JsonString(FormatTime(certificate.validity().not_before)) + R"(, "not_after": )" +
+         JsonString(FormatTime(certificate.validity().not_after));
+}
+
+}  // namespace troth

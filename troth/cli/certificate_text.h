@@ -1,0 +1,26 @@
+// How commands print certificates and lists.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "troth/base/time.h"
+#include "troth/pki/certificate.h"
+
+namespace troth {
+
+// "2027-11-21 (365 days)", "2027-11-21 (ended 3 days ago)".
+std::string DateAndDaysLeft(Time end, Time now);
+// "localhost, *.docker.internal, 127.0.0.1".
+std::string NamesInWords(const Certificate& certificate);
+// `word` as a shell takes it: quoted only when it has to be.
+std::string ShellWord(std::string_view word);
+
+// ["a", "b"].
+std::string JsonList(const std::vector<std::string>& texts);
+// Members of a JSON object, without braces: subject, issuer, names, key, serial, fingerprint,
+// not_before, not_after.
+std::string JsonFields(const Certificate& certificate);
+
+}  // namespace troth
