@@ -1,8 +1,8 @@
 #include "troth/pki/der.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <limits>
 #include <vector>
 
@@ -12,7 +12,9 @@
 namespace troth::der {
 namespace {
 
-std::string TagText(std::uint8_t tag) { return "tag 0x" + ToHex({reinterpret_cast<const char*>(&tag), 1}); }
+std::string TagText(std::uint8_t tag) {
+  return "tag 0x" + ToHex({reinterpret_cast<const char*>(&tag), 1});
+}
 
 std::string LengthOctets(size_t length) {
   if (length < 0x80) return std::string(1, static_cast<char>(length));
@@ -32,10 +34,45 @@ int TwoDigits(std::string_view text, size_t at) {
   return (tens - '0') * 10 + (ones - '0');
 }
 
-std::string Base128(std::uint64_t value) {
+// Wide enough for the arc of a UUID (ITU-T X.667: 2.25.<128 bits>).
+__extension__ typedef unsigned __int128 Arc;
+constexpr Arc kMaxArc = ~Arc{0};
+
+// Arithmetic in 64 bits, where they do, is several times faster.
+std::string Decimal(Arc arc) {
+  if (arc <= std::numeric_limits<std::uint64_t>::max()) {
+    return std::to_string(static_cast<std::uint64_t>(arc));
+  }
+  std::string digits;
+  do {
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(arc % 10)));
+    arc /= 10;
+  } while (arc != 0);
+  return digits;
+}
+
+std::optional<Arc> ParseDecimal(std::string_view digits) {
+  if (digits.empty() || (digits.size() > 1 && digits[0] == '0')) return std::nullopt;
+  if (!std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; }))
+    return std::nullopt;
+  if (digits.size() <= 18) {
+    std::uint64_t arc = 0;
+    for (const char c : digits) arc = arc * 10 + static_cast<std::uint64_t>(c - '0');
+    return arc;
+  }
+  Arc arc = 0;
+  for (const char c : digits) {
+    const auto digit = static_cast<unsigned>(c - '0');
+    if (arc > (kMaxArc - digit) / 10) return std::nullopt;
+    arc = arc * 10 + digit;
+  }
+  return arc;
+}
+
+std::string Base128(Arc value) {
   std::string octets(1, static_cast<char>(value & 0x7f));
   while ((value >>= 7) != 0) {
-    octets.insert(octets.begin(), static_cast<char>(0x80 | (value & 0x7f)));
+    octets.insert(octets.begin(), static_cast<char>(0x80 | static_cast<unsigned>(value & 0x7f)));
   }
   return octets;
 }
@@ -47,7 +84,7 @@ bool Reader::Fail(std::string_view field, std::string_view problem) {
     std::string message(what_);
     message += ": ";
     message += field;
-    message += " at byte " + std::to_string(rest_.data() - base_) + ": ";
+    message += " at byte " + std::to_string(at_ - base_) + ": ";
     message += problem;
     status_ = absl::InvalidArgumentError(message);
   }
@@ -61,6 +98,7 @@ std::optional<std::uint8_t> Reader::PeekTag() const {
 
 bool Reader::ReadAny(struct Element& out) {
   if (!status_.ok()) return false;
+  at_ = rest_.data();
   if (rest_.size() < 2) return Fail("element", "truncated");
   const auto tag = static_cast<std::uint8_t>(rest_[0]);
   if ((tag & 0x1f) == 0x1f) return Fail("element", "multi-byte tag, which no certificate has");
@@ -93,6 +131,7 @@ bool Reader::ReadAny(struct Element& out) {
 
 bool Reader::Read(std::uint8_t tag, std::string_view field, struct Element& out) {
   if (!status_.ok()) return false;
+  at_ = rest_.data();
   if (rest_.empty()) return Fail(field, "missing");
   if (static_cast<std::uint8_t>(rest_[0]) != tag) {
     return Fail(field, "expected " + TagText(tag) + ", got " +
@@ -180,7 +219,10 @@ bool Reader::ReadBitString(std::string_view field, std::string_view& bits, int& 
 
 bool Reader::ReadTime(std::string_view field, Time& out) {
   const std::optional<std::uint8_t> tag = PeekTag();
-  if (tag != kUtcTime && tag != kGeneralizedTime) return Fail(field, "expected a time");
+  if (tag != kUtcTime && tag != kGeneralizedTime) {
+    if (status_.ok()) at_ = rest_.data();
+    return Fail(field, "expected a time");
+  }
   struct Element element;
   if (!ReadAny(element)) return false;
   std::string_view text = element.content;
@@ -208,6 +250,7 @@ bool Reader::ReadTime(std::string_view field, Time& out) {
 
 bool Reader::End(std::string_view field) {
   if (!status_.ok()) return false;
+  at_ = rest_.data();
   if (!rest_.empty()) {
     return Fail(field, std::to_string(rest_.size()) + " bytes follow where it should end");
   }
@@ -215,24 +258,24 @@ bool Reader::End(std::string_view field) {
 }
 
 std::optional<std::string> DecodeOid(std::string_view content) {
-  if (content.empty() || (static_cast<std::uint8_t>(content.back()) & 0x80) != 0) return std::nullopt;
+  if (content.empty() || (static_cast<std::uint8_t>(content.back()) & 0x80) != 0) {
+    return std::nullopt;
+  }
   std::string dotted;
-  std::uint64_t arc = 0;
+  Arc arc = 0;
   bool arc_begins = true;
-  bool first = true;
   for (const char c : content) {
     const auto octet = static_cast<std::uint8_t>(c);
     if (arc_begins && octet == 0x80) return std::nullopt;  // not the shortest form
-    if (arc > std::numeric_limits<std::uint64_t>::max() >> 7) return std::nullopt;
+    if (arc > kMaxArc >> 7) return std::nullopt;
     arc = arc << 7 | (octet & 0x7f);
     arc_begins = (octet & 0x80) == 0;
     if (!arc_begins) continue;
-    if (first) {
-      const std::uint64_t root = arc < 40 ? 0 : arc < 80 ? 1 : 2;
-      dotted = std::to_string(root) + "." + std::to_string(arc - root * 40);
-      first = false;
+    if (dotted.empty()) {
+      const unsigned root = arc < 40 ? 0 : arc < 80 ? 1 : 2;
+      dotted = std::to_string(root) + "." + Decimal(arc - root * 40);
     } else {
-      dotted += "." + std::to_string(arc);
+      dotted += "." + Decimal(arc);
     }
     arc = 0;
   }
@@ -240,17 +283,15 @@ std::optional<std::string> DecodeOid(std::string_view content) {
 }
 
 std::optional<std::string> EncodeOid(std::string_view dotted) {
-  std::vector<std::uint64_t> arcs;
+  std::vector<Arc> arcs;
   for (const std::string_view piece : Split(dotted, '.')) {
-    if (piece.empty() || piece.size() > 18 || (piece.size() > 1 && piece[0] == '0')) return std::nullopt;
-    std::uint64_t arc = 0;
-    for (const char c : piece) {
-      if (c < '0' || c > '9') return std::nullopt;
-      arc = arc * 10 + static_cast<std::uint64_t>(c - '0');
-    }
-    arcs.push_back(arc);
+    const std::optional<Arc> arc = ParseDecimal(piece);
+    if (!arc.has_value()) return std::nullopt;
+    arcs.push_back(*arc);
   }
-  if (arcs.size() < 2 || arcs[0] > 2 || (arcs[0] < 2 && arcs[1] > 39)) return std::nullopt;
+  if (arcs.size() < 2 || arcs[0] > 2 || arcs[1] > (arcs[0] < 2 ? Arc{39} : kMaxArc - 80)) {
+    return std::nullopt;
+  }
   std::string content = Base128(arcs[0] * 40 + arcs[1]);
   for (size_t i = 2; i < arcs.size(); ++i) content += Base128(arcs[i]);
   return content;
@@ -269,7 +310,9 @@ void Writer::Nested(std::uint8_t tag, const std::function<void()>& body) {
   out_.insert(at, LengthOctets(out_.size() - at));
 }
 
-void Writer::Boolean(bool value) { Element(kBoolean, value ? "\xff" : std::string_view("\x00", 1)); }
+void Writer::Boolean(bool value) {
+  Element(kBoolean, value ? "\xff" : std::string_view("\x00", 1));
+}
 
 void Writer::Integer(std::uint64_t value) {
   std::string content(1, static_cast<char>(value & 0xff));
@@ -280,7 +323,9 @@ void Writer::Integer(std::uint64_t value) {
   Element(kInteger, content);
 }
 
-void Writer::Oid(std::string_view dotted) { Element(kOid, EncodeOid(dotted).value_or(std::string())); }
+void Writer::Oid(std::string_view dotted) {
+  Element(kOid, EncodeOid(dotted).value_or(std::string()));
+}
 
 void Writer::BitString(std::string_view bits, int unused) {
   std::string content(1, static_cast<char>(unused));
