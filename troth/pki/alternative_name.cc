@@ -40,6 +40,7 @@ absl::Status NameError(std::string_view text, std::string_view problem) {
 bool IsUri(std::string_view text) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return false;
+  if (text.ends_with("://")) return false;
   const std::string_view scheme = text.substr(0, colon);
   return text.size() <= kMaxUriBytes && IsLetter(scheme[0]) &&
          std::ranges::all_of(scheme,

@@ -94,32 +94,41 @@ struct ReadAttribute {
 };
 using Rdn = std::vector<ReadAttribute>;
 
-bool ReadOneAttribute(der::Reader& set, ReadAttribute& out) {
-  der::Element whole;
-  if (!set.Read(der::kSequence, "name attribute", whole)) return false;
-  der::Reader attribute = set.Into(whole);
+absl::Status ReadOneAttribute(der::Reader& set, ReadAttribute& out) {
+  der::Reader attribute = set.Enter(der::kSequence, "attribute");
+  const auto failed = [&](std::string_view problem) {
+    attribute.Fail(out.attribute.key, problem);
+    return attribute.status();
+  };
   der::Element value;
-  if (!attribute.ReadOid("name attribute type", out.attribute.oid) || !attribute.ReadAny(value) ||
-      !attribute.End("name attribute")) {
-    return set.Fail("name attribute", ToStd(attribute.status().message()));
+  if (!attribute.ReadOid("attribute type", out.attribute.oid) || !attribute.ReadAny(value) ||
+      !attribute.End("attribute")) {
+    return attribute.status();
   }
   const AttributeType* type = TypeOfOid(out.attribute.oid);
   out.attribute.key = type != nullptr ? std::string(type->key) : out.attribute.oid;
-  if (!IsDirectoryString(value.tag)) {
+  if (value.tag == der::kBitString) {  // x500UniqueIdentifier
+    der::Reader bits(value.full, "name");
+    std::string_view ignored;
+    int unused = 0;
+    if (!bits.ReadBitString(out.attribute.key, ignored, unused)) return bits.status();
     // RFC 4514 section 2.4: a value that is no string is written as the hexadecimal of its
     // encoding.
     out.attribute.value = "#" + ToHex(value.full);
     out.normalized = out.attribute.oid + out.attribute.value;
     out.is_text = false;
-    return true;
+    return absl::OkStatus();
+  }
+  if (!IsDirectoryString(value.tag)) {
+    return failed("the value is of no type that a name has");
   }
   std::optional<std::string> text = DecodeDirectoryString(value.tag, value.content);
   if (!text.has_value()) {
-    return set.Fail(out.attribute.key, "the characters are not those of its string type");
+    return failed("the characters are not those of its string type");
   }
   out.attribute.value = *std::move(text);
   out.normalized = out.attribute.oid + "=" + FoldCaseAndSpace(out.attribute.value);
-  return true;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Rdn>> ReadRdns(std::string_view bytes) {
@@ -132,9 +141,9 @@ absl::StatusOr<std::vector<Rdn>> ReadRdns(std::string_view bytes) {
     der::Reader set = sequence.Enter(der::kSet, "relative distinguished name");
     Rdn rdn;
     while (set.PeekTag().has_value()) {
-      if (!ReadOneAttribute(set, rdn.emplace_back())) break;
+      if (absl::Status read = ReadOneAttribute(set, rdn.emplace_back()); !read.ok()) return read;
     }
-    if (set.status().ok() && rdn.empty()) set.Fail("relative distinguished name", "it is empty");
+    if (rdn.empty()) set.Fail("relative distinguished name", "it is empty");
     if (!set.status().ok()) return set.status();
     rdns.push_back(std::move(rdn));
   }
@@ -221,8 +230,9 @@ absl::StatusOr<DistinguishedName> DistinguishedName::FromAttributes(
   absl::Status problem;
   writer.Nested(der::kSequence, [&] {
     for (const NameAttribute& attribute : attributes) {
-      const AttributeType* type =
-          attribute.oid.empty() ? TypeOfKey(attribute.key) : TypeOfOid(attribute.oid);
+      // The key may be the dotted OID itself.
+      const AttributeType* type = attribute.oid.empty() ? TypeOfKey(attribute.key) : nullptr;
+      if (type == nullptr) type = TypeOfOid(attribute.oid.empty() ? attribute.key : attribute.oid);
       const std::string oid(type != nullptr          ? type->oid
                             : !attribute.oid.empty() ? std::string_view(attribute.oid)
                                                      : std::string_view(attribute.key));
