@@ -13,7 +13,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "troth/authz/client_certificate.h"
 #include "troth/authz/peer.h"
+#include "troth/authz/rate_limit.h"
 #include "troth/base/reason.h"
 #include "troth/base/time.h"
 #include "troth/identity/identity_source.h"
@@ -21,62 +23,46 @@
 
 namespace troth {
 
-// What a server asks of its clients in the TLS handshake: gRPC's five modes (see docs/client-certificates.md).
-enum class ClientCertificate {
-  kDontRequest,        // "none": role `anyone` only
-  kRequestUnverified,  // "request": only pinned certificates count
-  kVerifyIfGiven,      // "verify": verified peers; without a certificate `anyone`
-  kRequireUnverified,  // "require-any": only pinned certificates count
-  kRequire,            // "require": verified peers
-};
-std::string_view NameOf(ClientCertificate mode);
-std::optional<ClientCertificate> ClientCertificateFromName(std::string_view name);
-inline bool VerifiesPeers(ClientCertificate mode) {
-  return mode == ClientCertificate::kVerifyIfGiven || mode == ClientCertificate::kRequire;
-}
-
 // A call that was refused, for the application's callback.
 struct Refusal {
   std::shared_ptr<const Peer> peer;
   std::string method;
-  std::string rule;     // "rule 2 (/a.B/*)" or empty when no rule decided
+  std::string rule;  // "rule 2 (/a.B/*)" or empty when no rule decided
   Reason reason = Reason::kInternal;
   std::string message;  // what the client is told
   bool shadow = false;  // the policy is in shadow mode: the call went through
 };
 
-struct RateLimit {
-  double calls_per_second = 0;  // 0: no limit
-  double burst = 0;             // calls that may come at once; 0: one second's worth
-};
-
 struct GuardOptions {
-  std::string policy_file;              // watched; a broken new version keeps the old one
-  std::string policy_text;              // in place of a file, for a fixed policy
-  std::vector<std::string> crl_paths;   // files or folders of CRLs (PEM or DER), watched
+  std::string policy_file;             // watched; a broken new version keeps the old one
+  std::string policy_text;             // in place of a file, for a fixed policy
+  std::vector<std::string> crl_paths;  // files or folders of CRLs (PEM or DER), watched
   RevocationCheck revocation = RevocationCheck::kWhereListed;
-  Seconds crl_grace{0};                 // how long past nextUpdate a CRL still counts as current
-  RateLimit rate_limit;                 // per peer (certificate); peers without one: per connection
-  std::function<void(const Refusal&)> on_refusal;  // from the call's thread; must not block or throw
-  std::chrono::milliseconds poll_interval{1000};   // of watched files, see FileWatcher
-  const Clock* clock = &Clock::System();           // not owned
+  Seconds crl_grace{0};  // how long past nextUpdate a CRL still counts as current
+  RateLimit rate_limit;  // per peer (certificate); peers without one: per connection
+  std::function<void(const Refusal&)>
+      on_refusal;                                 // from the call's thread; must not block or throw
+  std::chrono::milliseconds poll_interval{1000};  // of watched files, see FileWatcher
+  const Clock* clock = &Clock::System();          // not owned
 };
 
 struct GuardStatistics {
-  std::uint64_t generation = 0;                 // changes with every policy, CRL, pin and trust change
-  std::map<std::string, std::uint64_t> refused; // by reason code
+  std::uint64_t generation = 0;  // changes with every policy, CRL, pin and trust change
+  std::map<std::string, std::uint64_t> refused;  // by reason code
   std::uint64_t shadow_refused = 0;
-  std::uint64_t policy_rejected = 0;            // new versions that could not be used
-  std::string last_error;                       // why the newest policy or CRL is not in use
+  std::uint64_t policy_rejected = 0;  // new versions that could not be used
+  std::string last_error;             // why the newest policy or CRL is not in use
 };
 
 // The answer to one call. Allowed answers cost nothing to make.
 class Verdict {
  public:
   Verdict() = default;  // allowed
-  Verdict(Reason reason, std::string message) : refusal_(std::make_unique<Text>(Text{reason, std::move(message)})) {}
+  Verdict(Reason reason, std::string message)
+      : refusal_(std::make_unique<Text>(Text{reason, std::move(message)})) {}
   bool allowed() const { return refusal_ == nullptr; }
-  // Only when not allowed. message(): "Invalid client certificate: ... [troth:role_not_allowed]", for the peer to see.
+  // Only when not allowed. message(): "Invalid client certificate: ... [troth:role_not_allowed]",
+  // for the peer to see.
   Reason reason() const { return refusal_->reason; }
   const std::string& message() const { return refusal_->message; }
   absl::Status ToStatus() const;
@@ -91,13 +77,14 @@ class Verdict {
 
 class Guard;
 
-// One place where calls come in: an identity (whose trust bundle verifies peers), a client-certificate mode, and its guard.
-// Thread-safe.
+// One place where calls come in: an identity (whose trust bundle verifies peers), a
+// client-certificate mode, and its guard. Thread-safe.
 class GuardedPort {
  public:
   struct Call {
-    // Identifies the connection while it lives, and may be reused after it: the guard remembers decisions by it together with the
-    // leaf. The views need to live only as long as the call to Check.
+    // Identifies the connection while it lives, and may be reused after it: the guard remembers
+    // decisions by it together with the leaf. The views need to live only as long as the call to
+    // Check.
     const void* connection = nullptr;
     std::string_view leaf_pem;   // empty: no certificate
     std::string_view chain_pem;  // what else the peer sent
@@ -106,10 +93,12 @@ class GuardedPort {
   };
   virtual ~GuardedPort() = default;
 
-  // Decides. For a peer and method seen before in this generation on this thread: no lock, no allocation. A refusal is logged (the same
-  // one at most once a second a peer), counted and reported to the callback here.
+  // Decides. For a peer and method seen before in this generation on this thread: no lock, no
+  // allocation. A refusal is logged (the same one at most once a second a peer), counted and
+  // reported to the callback here.
   virtual Verdict Check(const Call& call) = 0;
-  // The peer behind a connection for which Check has run on any thread, or a new one parsed from the PEM; never null.
+  // The peer behind a connection for which Check has run on any thread, or a new one parsed from
+  // the PEM; never null.
   virtual std::shared_ptr<const Peer> FindPeer(const Call& call) = 0;
   virtual ClientCertificate client_certificate() const = 0;
   virtual const std::shared_ptr<IdentitySource>& identity() const = 0;
@@ -124,10 +113,12 @@ class Guard {
 
   virtual std::shared_ptr<GuardedPort> Protect(std::shared_ptr<IdentitySource> identity,
                                                ClientCertificate mode) = 0;
-  // Registers the methods that a server has ("/package.Service/Method"): decisions on these are remembered; on other paths, which are
-  // the caller's choice, they are worked out each time. Methods that no rule names are logged once as a warning.
+  // Registers the methods that a server has ("/package.Service/Method"): decisions on these are
+  // remembered; on other paths, which are the caller's choice, they are worked out each time.
+  // Methods that no rule names are logged once as a warning.
   virtual void RegisterMethods(const std::vector<std::string>& methods) = 0;
-  // Looks at policy, pins and CRLs now in place of waiting for the watcher. The error is why the newest are not in use.
+  // Looks at policy, pins and CRLs now in place of waiting for the watcher. The error is why the
+  // newest are not in use.
   virtual absl::Status Reload() = 0;
   virtual std::uint64_t generation() const = 0;
   virtual GuardStatistics Statistics() const = 0;

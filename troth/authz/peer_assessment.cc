@@ -1,0 +1,146 @@
+#include "troth/authz/peer_assessment.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "troth/base/reason.h"
+#include "troth/base/strings.h"
+#include "troth/pki/pem.h"
+
+namespace troth {
+namespace {
+
+// How long a refusal is remembered. It is the same peer and the same trust, so only time can mend
+// it: a validity that begins.
+constexpr Seconds kFailureHolds{10};
+
+// What the peer sent beside its leaf. Certificates that cannot be read are of no use for a path and
+// do no harm to it.
+std::vector<Certificate> IntermediatesOf(std::string_view chain_pem) {
+  if (TrimWhitespace(chain_pem).empty()) return {};
+  if (auto all = Certificate::ListFromPem(chain_pem); all.ok()) return *std::move(all);
+  constexpr size_t kMost = 1000;
+  std::vector<Certificate> readable;
+  const auto blocks = ParsePem(chain_pem);
+  if (!blocks.ok()) return readable;
+  for (const PemBlock& block : *blocks) {
+    if (readable.size() == kMost) break;
+    if (auto certificate = Certificate::FromDer(block.content.Reveal()); certificate.ok()) {
+      readable.push_back(*std::move(certificate));
+    }
+  }
+  return readable;
+}
+
+absl::Status CheckValidity(const Certificate& leaf, Time now) {
+  if (now < leaf.validity().not_before) {
+    return MakeError(Reason::kCertificateNotYetValid, leaf.Describe() + " is valid from " +
+                                                          FormatTime(leaf.validity().not_before) +
+                                                          ", now it is " + FormatTime(now));
+  }
+  if (now > leaf.validity().not_after) {
+    return MakeError(Reason::kCertificateExpired, leaf.Describe() + " expired at " +
+                                                      FormatTime(leaf.validity().not_after) +
+                                                      ", now it is " + FormatTime(now));
+  }
+  return absl::OkStatus();
+}
+
+// Whether `crl` can speak for the issuer of `leaf`.
+bool Covers(const Crl& crl, const Certificate& leaf, const TrustBundle& trust) {
+  if (!crl.issuer().Matches(leaf.issuer())) return false;
+  const std::vector<Certificate> issuers = trust.FindBySubject(crl.issuer());
+  if (issuers.empty()) return true;
+  return std::ranges::any_of(issuers, [&](const Certificate& issuer) {
+    return issuer.public_key()
+        .Verify(crl.signature_algorithm(), crl.tbs_der(), crl.signature())
+        .ok();
+  });
+}
+
+absl::Status CheckRevocation(const Certificate& leaf, const AssessmentOptions& options,
+                             Time& valid_until) {
+  const Crl* newest = nullptr;
+  if (options.crls != nullptr) {
+    for (const Crl& crl : *options.crls) {
+      if (!Covers(crl, leaf, options.trust)) continue;
+      if (newest == nullptr || crl.this_update() > newest->this_update()) newest = &crl;
+    }
+  }
+  if (newest == nullptr) {
+    if (options.revocation == RevocationCheck::kRequired &&
+        !leaf.subject().Matches(leaf.issuer())) {
+      return MakeError(Reason::kRevocationUnknown,
+                       leaf.Describe() + ": no revocation list of its issuer \"" +
+                           Printable(leaf.issuer().ToString()) + "\" is there");
+    }
+    return absl::OkStatus();
+  }
+  if (const RevokedEntry* entry = newest->Find(leaf.serial_number()); entry != nullptr) {
+    return MakeError(Reason::kCertificateRevoked,
+                     leaf.Describe() + " was revoked at " + FormatTime(entry->revoked_at));
+  }
+  if (newest->next_update().has_value()) {
+    const Time last = *newest->next_update() + options.crl_grace;
+    if (options.now > last) {
+      return MakeError(Reason::kCrlExpired,
+                       "the revocation list of \"" + Printable(newest->issuer().ToString()) +
+                           "\" was current until " + FormatTime(*newest->next_update()) +
+                           ", now it is " + FormatTime(options.now));
+    }
+    valid_until = std::min(valid_until, last);
+  }
+  return absl::OkStatus();
+}
+
+PeerAssessment Assess(std::string_view leaf_pem, std::string_view chain_pem,
+                      const AssessmentOptions& options) {
+  PeerAssessment result;
+  if (options.mode == ClientCertificate::kDontRequest) return result;
+  if (leaf_pem.empty()) {
+    if (RequiresCertificate(options.mode)) {
+      result.status = MakeError(Reason::kPeerNotAuthenticated,
+                                "no client certificate was shown, and this port requires one");
+    }
+    return result;
+  }
+  auto leaf = Certificate::FromPem(leaf_pem);
+  if (!leaf.ok()) {
+    result.status = leaf.status();
+    return result;
+  }
+  result.evidence.leaf = *leaf;
+  if (VerifiesPeers(options.mode)) {
+    PathResult path = ValidatePath(*leaf, IntermediatesOf(chain_pem), options.trust,
+                                   {.now = options.now,
+                                    .usage = Usage::kClient,
+                                    .crls = options.crls,
+                                    .revocation = options.revocation,
+                                    .crl_grace = options.crl_grace});
+    result.status = path.status;
+    if (!path.status.ok()) return result;
+    result.evidence.verified = true;
+    result.evidence.path = std::move(path.path);
+    result.valid_until = path.valid_until;
+    return result;
+  }
+  result.valid_until = leaf->validity().not_after;
+  result.status = CheckValidity(*leaf, options.now);
+  if (result.status.ok()) result.status = CheckRevocation(*leaf, options, result.valid_until);
+  return result;
+}
+
+}  // namespace
+
+PeerAssessment AssessPeer(std::string_view leaf_pem, std::string_view chain_pem,
+                          const AssessmentOptions& options) {
+  PeerAssessment result = Assess(leaf_pem, chain_pem, options);
+  if (!result.status.ok()) {
+    const bool heals_by_time = ReasonOf(result.status) == Reason::kCertificateNotYetValid;
+    result.valid_until = options.now + (heals_by_time ? Seconds(0) : kFailureHolds);
+  }
+  return result;
+}
+
+}  // namespace troth
