@@ -52,6 +52,14 @@ absl::Status IssuerUnknown(const CertificateGraph& graph, const Certificate& las
                        std::to_string(graph.intermediates()) + " intermediates");
 }
 
+absl::Status TooLong(const CertificateGraph& graph, size_t length) {
+  return MakeError(Reason::kIssuerUnknown,
+                   "certificate " + NameForMessage(At(graph, CertificateGraph::kLeaf)) +
+                       " has no chain to the trust bundle (" + ListAnchors(graph) +
+                       "); looking for its end was given up after " + std::to_string(length) +
+                       " certificates");
+}
+
 absl::Status SelfSigned(const CertificateGraph& graph, const Certificate& last, bool is_leaf) {
   if (is_leaf) {
     return MakeError(Reason::kCertificateSelfSigned,
@@ -93,6 +101,10 @@ ChainEnd ExplainChainEnd(const CertificateGraph& graph, SignatureChecks& signatu
     bool circle = false;
     for (const int issuer : issuers) {
       const absl::Status& status = signatures.Verify(certificate, At(graph, issuer).public_key());
+      if (ReasonOf(status) == Reason::kPathTooComplex) {
+        end.status = TooLong(graph, end.path.size());
+        return end;
+      }
       if (!status.ok()) {
         refusals.push_back(status);
       } else if (visited.contains(issuer)) {
