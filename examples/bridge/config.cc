@@ -8,7 +8,7 @@
 namespace bridge {
 
 absl::StatusOr<Config> LoadConfig(const std::string& path) {
-  absl::StatusOr<troth::ServiceConfig> certificates = troth::LoadServiceConfig(path);
+  absl::StatusOr<troth::ServiceConfig> certificates = troth::ServiceConfig::Load(path);
   if (!certificates.ok()) return certificates.status();
   absl::StatusOr<std::string> text = troth::ReadFile(path);
   if (!text.ok()) return text.status();

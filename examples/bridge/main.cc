@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<grpc::Service>> MakeService(const std::string& ro
                                                            const Config& config) {
   if (role == "operator") return std::make_unique<OperatorService>();
   if (role == "verifier") return std::make_unique<VerifierService>();
-  absl::StatusOr<troth::FileIdentityOptions> files = troth::AggregatorFiles(config.certificates);
+  absl::StatusOr<troth::FileIdentityOptions> files = config.certificates.AggregatorIdentity();
   if (!files.ok()) return files.status();
   auto identity = troth::IdentitySource::WatchFiles(*std::move(files));
   if (!identity.ok()) return identity.status();
@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<grpc::Service>> MakeService(const std::string& ro
 }
 
 int Run(const std::string& role, const Config& config) {
-  absl::StatusOr<troth::FileIdentityOptions> files = troth::ServerFiles(config.certificates);
+  absl::StatusOr<troth::FileIdentityOptions> files = config.certificates.ServerIdentity();
   if (!files.ok()) return Fail(files.status());
   auto identity = troth::IdentitySource::WatchFiles(*std::move(files));
   if (!identity.ok()) return Fail(identity.status());

@@ -26,8 +26,8 @@ std::optional<std::string> SystemEnvironment(const std::string& name);
 //   ca_cert_path = "core/certs/ca/ca.pem"                   whom it trusts
 //   client_cert_path = "core/certs/client/client.pem"       what its own client shows
 //   client_key_path = "core/certs/client/client.key"
-//   aggregator_cert_path = "core/certs/aggregator/..."      the aggregator's; its key is the
-//   aggregator's alone aggregator_key_path = "core/certs/aggregator/..."
+//   aggregator_cert_path = "core/certs/aggregator/aggregator.pem"   the aggregator's
+//   aggregator_key_path = "core/certs/aggregator/aggregator.key"    only where it runs
 //
 // The environment variables SERVER_CERT_PATH ... outweigh the file. An empty value counts as none.
 // A relative path is relative to the working directory of the process, wherever the file lies.
