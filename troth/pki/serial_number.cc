@@ -61,9 +61,9 @@ std::string SerialNumber::ToHex() const {
       *octet = static_cast<char>(~*octet + (carry ? 1 : 0));
       carry = carry && *octet == 0;
     }
-  } else if (magnitude.size() > 1 && magnitude[0] == 0) {
-    magnitude.erase(0, 1);  // the octet that only keeps it positive
   }
+  // The octet that only keeps a number positive, or negative.
+  if (magnitude.size() > 1 && magnitude[0] == 0) magnitude.erase(0, 1);
   return (negative ? "-" : "") + troth::ToHex(magnitude);
 }
 
