@@ -207,11 +207,13 @@ absl::Status DropOld(TreeRun& run) {
     if (!FileExists(paths.certificate)) continue;
     absl::StatusOr<std::vector<Certificate>> present = ReadCertificateFile(paths.certificate);
     if (!present.ok()) return present.status();
-    const absl::Status fits = run.CheckPath(leaf, present->front(), {run.signer().certificate()});
-    if (!fits.ok()) {
-      return WithContext(fits,
-                         "the present CA does not vouch for a present leaf, so the old CA has to "
-                         "stay; run `troth certs generate --renew all` first");
+    const bool has_authority = run.CheckPath(leaf, present->front(), run.bundle()).ok();
+    if (has_authority &&
+        !run.CheckPath(leaf, present->front(), {run.signer().certificate()}).ok()) {
+      return MakeError(Reason::kIssuerUnknown,
+                       Quoted(paths.certificate) +
+                           " was issued by a CA that would be dropped; run `troth certs generate "
+                           "--renew all` first");
     }
     leaves.emplace_back(paths, *std::move(present));
   }
