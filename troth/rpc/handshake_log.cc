@@ -1,0 +1,118 @@
+#include "troth/rpc/handshake_log.h"
+
+#include <grpc/support/log.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "troth/base/log.h"
+#include "troth/base/strings.h"
+
+namespace troth {
+namespace {
+
+constexpr int kPerSecond = 10;
+
+// What the hook needs. Never destroyed: gRPC logs while the process ends.
+struct State {
+  std::mutex mutex;
+  std::shared_ptr<const HandshakeLogOptions> options;  // guarded by mutex, like all of it
+  std::chrono::steady_clock::time_point second;
+  int logged = 0;  // in this second
+  int unlogged = 0;
+};
+
+State& TheState() {
+  static State* const state = new State;
+  return *state;
+}
+
+// Whether to log one more, and how many were left out before it.
+bool TakeTurn(State& state, int& left_out) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - state.second >= std::chrono::seconds(1)) {
+    state.second = now;
+    state.logged = 0;
+  }
+  if (state.logged >= kPerSecond) {
+    ++state.unlogged;
+    return false;
+  }
+  ++state.logged;
+  left_out = std::exchange(state.unlogged, 0);
+  return true;
+}
+
+// TLS in gRPC lies in these files; elsewhere the same words mean something else.
+bool IsAboutTls(std::string_view file) {
+  return file.find("/tsi/") != std::string_view::npos ||
+         file.find("/security/") != std::string_view::npos;
+}
+
+void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
+  State& state = TheState();
+  std::shared_ptr<const HandshakeLogOptions> options;
+  int left_out = 0;
+  bool log = false;
+  {
+    const std::lock_guard lock(state.mutex);
+    options = state.options;
+    log = TakeTurn(state, left_out);
+  }
+  if (log) {
+    Log(LogLevel::kWarning, "a TLS handshake failed",
+        {{"reason", CodeOf(failure.reason)},
+         {"error", failure.message},
+         {"detail", detail},
+         {"fix", InfoOf(failure.reason).fix}});
+    if (left_out > 0) {
+      Log(LogLevel::kWarning, "more TLS handshakes failed than were logged",
+          {{"count", std::to_string(left_out)}});
+    }
+  }
+  if (options != nullptr && options->on_failure) options->on_failure(failure);
+}
+
+void OnGrpcLog(gpr_log_func_args* line) {
+  try {
+    const std::string_view file = line->file;
+    const std::string_view message = line->message;
+    if (line->severity == GPR_LOG_SEVERITY_ERROR && IsAboutTls(file)) {
+      if (const auto failure = ExplainHandshake(message)) {
+        OnFailure(*failure, message);
+        return;
+      }
+    }
+    const LogLevel level =
+        line->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug;
+    const size_t slash = file.rfind('/');
+    const std::string where =
+        std::string(slash == std::string_view::npos ? file : file.substr(slash + 1)) + ":" +
+        std::to_string(line->line);
+    Log(level, TrimWhitespace(message), {{"source", "grpc"}, {"at", where}});
+  } catch (...) {
+    // A log that cannot be written must not end the process from inside gRPC.
+  }
+}
+
+}  // namespace
+
+void EnableHandshakeLog(HandshakeLogOptions options) {
+  State& state = TheState();
+  {
+    const std::lock_guard lock(state.mutex);
+    state.options = std::make_shared<const HandshakeLogOptions>(std::move(options));
+  }
+  gpr_set_log_function(OnGrpcLog);
+  // Errors are gRPC's default; who asked for more keeps it.
+  const char* verbosity = std::getenv("GRPC_VERBOSITY");
+  const std::string asked = ToLowerAscii(verbosity == nullptr ? "" : verbosity);
+  if (asked != "debug" && asked != "info") gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+}
+
+}  // namespace troth
