@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""Measures calls and handshakes on secure-ping servers with gRPC's credentials, with Troth's, and in Go, side by side.
+
+Every server runs all the time, in a process of its own. A round measures each of them once, for a moment, in turn; what
+a round says of two servers is compared, and the medians of these ratios are given with the least and the greatest, so
+that noise is seen. The CPU time is the server process's, between the two ends of a window in which it was warm.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from troth_testing import Server  # noqa: E402
+
+
+class Variant:
+    """A server, and whose credentials the client has that calls it."""
+
+    def __init__(self, name, mode, argv, client="grpc", policy=None):
+        self.name, self.mode, self.argv, self.client, self.policy = name, mode, argv, client, policy
+
+
+POLICY = """\
+[roles]
+caller = {{ certificate = "{folder}/client/client.pem" }}
+
+[[rules]]
+methods = ["/echo.SecurePing/Echo"]
+allow = ["{role}"]
+"""
+
+MODES = {"insecure": "Insecure", "tls": "Server TLS", "mutual": "Mutual TLS"}
+PLAIN = "gRPC"
+GUARDED = "Troth, policy"
+BOTH = "Troth at both ends, policy"
+PONG = "troth pong, policy"
+GO = "gRPC-Go"
+
+
+def write_policies(folder):
+    """policy for each mode, and one of 10,000 rules that ends in the same decision."""
+    for mode, role in (("tls", "anyone"), ("mutual", "caller")):
+        (folder / f"{mode}.toml").write_text(POLICY.format(folder=folder / "certs", role=role))
+    many = "".join(f'\n[[rules]]\nmethods = ["/load.Service{i}/Method"]\nallow = ["caller"]\n' for i in range(9_999))
+    (folder / "many.toml").write_text(POLICY.format(folder=folder / "certs", role="caller") + many)
+
+
+def variants(binaries, folder, go_sping):
+    certs = folder / "certs"
+
+    def ours(library, mode, policy=None):
+        argv = [binaries / "bench" / "load_server", "--library", library, "--mode", mode, "--certificates", certs]
+        return argv + (["--policy", folder / f"{policy}.toml"] if policy else [])
+
+    files = ["certificate", certs / "server/server.pem", "private-key", certs / "server/server.key",
+             "trust-bundle", certs / "ca/ca.pem"]
+
+    def flags(dashes):
+        return [dashes + value if i % 2 == 0 else value for i, value in enumerate(files)]
+
+    for mode in MODES:
+        yield Variant(PLAIN, mode, ours("grpc", mode))
+        if mode != "insecure":
+            yield Variant(GUARDED, mode, ours("troth", mode, mode))
+        if mode == "mutual":
+            yield Variant("Troth, policy of 10,000 rules", mode, ours("troth", mode, "many"))
+            yield Variant(BOTH, mode, ours("troth", mode, mode), client="troth")
+            yield Variant(PONG, mode, [binaries / "troth", "pong", "--listen", "127.0.0.1:0", "--mode", mode,
+                                       "--quiet", "--policy", folder / f"{mode}.toml", *flags("--")])
+        if go_sping:
+            yield Variant(GO, mode, [go_sping, "serve", "-listen", "127.0.0.1:0", "-mode", mode, *flags("-")])
+
+
+def measure(binaries, folder, variant, server, kind, at_once, window):
+    done = subprocess.run(
+        [str(a) for a in (binaries / "bench" / "load", kind, "--library", variant.client, "--mode", variant.mode,
+                          "--certificates", folder / "certs", "--target", f"127.0.0.1:{server.port}",
+                          "--server-pid", server.process.pid, "--at-once", at_once, "--window", window)],
+        capture_output=True, text=True, timeout=60 + 10 * window)
+    if done.returncode != 0:
+        raise SystemExit(f"{MODES[variant.mode]}, {variant.name}, {kind}: {done.stderr}{server.errors()}")
+    return json.loads(done.stdout)
+
+
+class Machine:
+    """What else ran on the machine, as the average number of cores it kept busy."""
+
+    def __init__(self):
+        self.start = self.read()
+
+    @staticmethod
+    def read():
+        ticks = [int(word) for word in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        busy, steal, total = sum(ticks[0:3]) + sum(ticks[5:7]), ticks[7], sum(ticks[0:8])
+        times = os.times()
+        own = times.user + times.system + times.children_user + times.children_system
+        return busy, steal, total, own * os.sysconf("SC_CLK_TCK")
+
+    def others(self):
+        """(cores that other programs used, cores' time that the hypervisor gave to others); call it when the servers have ended."""
+        busy, steal, total, own = (b - a for a, b in zip(self.start, self.read()))
+        cores = os.cpu_count()
+        return max(0, busy - own) * cores / total, steal * cores / total
+
+
+def describe_machine(go_sping):
+    def output(*argv):
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+        return ""
+
+    model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().split("\n")
+                  if line.startswith("model name")), platform.machine())
+    facts = [f"{os.cpu_count()} cores ({model})", f"Linux {platform.release().split('-')[0]}",
+             "gRPC " + output("pkg-config", "--modversion", "grpc++"), output("openssl", "version").rsplit(" (")[0]]
+    if go_sping:
+        modules = output("go", "version", "-m", str(go_sping)).split()
+        grpc = modules[modules.index("google.golang.org/grpc") + 1] if "google.golang.org/grpc" in modules else ""
+        facts.append(f"gRPC-Go {grpc}, {' '.join(output('go', 'version').split()[2:3])}")
+    return ", ".join(facts)
+
+
+def spread(values, digits):
+    """'median (least-greatest)'"""
+    values = [v for v in values if v is not None]
+    if not values:
+        return ""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def table(head, rows):
+    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(cells):
+        return "| " + " | ".join(str(c).ljust(w) if i == 0 else str(c).rjust(w)
+                                 for i, (c, w) in enumerate(zip(cells, widths))) + " |"
+
+    rule = "|-" + "-|-".join("-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)) + "-|"
+    return "\n".join([line(head), rule, *map(line, rows)])
+
+
+class Results:
+    """samples[(mode, name, kind, at_once)] is a list with one measurement a round."""
+
+    def __init__(self):
+        self.samples = {}
+
+    def add(self, variant, kind, at_once, measured):
+        self.samples.setdefault((variant.mode, variant.name, kind, at_once), []).append(measured)
+
+    def of(self, mode, name, kind, at_once, what):
+        return [m[what] for m in self.samples.get((mode, name, kind, at_once), [])]
+
+    def ratios(self, mode, name, base, kind, at_once, what):
+        return [a / b for a, b in zip(self.of(mode, name, kind, at_once, what),
+                                      self.of(mode, base, kind, at_once, what))]
+
+    def differences(self, mode, name, base, kind, at_once, what):
+        return [a - b for a, b in zip(self.of(mode, name, kind, at_once, what),
+                                      self.of(mode, base, kind, at_once, what))]
+
+    def table(self, mode, kind, at_once):
+        rows = []
+        for name in dict.fromkeys(n for m, n, k, a in self.samples if (m, k, a) == (mode, kind, at_once)):
+            def values(what):
+                return self.of(mode, name, kind, at_once, what)
+
+            rows.append([
+                name, f"{statistics.median(values('p50_us')):.0f}", f"{statistics.median(values('p99_us')):.0f}",
+                f"{statistics.median(values('per_second')):,.0f}", spread(values("server_cpu_us"), 1),
+                spread(self.ratios(mode, name, PLAIN, kind, at_once, "server_cpu_us"), 2) if name != PLAIN else "1",
+                spread(self.ratios(mode, name, GO, kind, at_once, "server_cpu_us"), 2) if name != GO else "1",
+                spread(self.ratios(mode, name, PLAIN, kind, at_once, "per_second"), 2) if name != PLAIN else "1",
+            ])
+        thing = "calls" if kind == "calls" else "handshakes"
+        return table(["server", "p50 us", "p99 us", f"{thing}/s", "server CPU us each", "CPU x gRPC", "CPU x gRPC-Go",
+                      f"{thing}/s x gRPC"], rows)
+
+    def goals(self):
+        rows = []
+        for at_once in (1, 32, 64):
+            cost = self.differences("mutual", GUARDED, PLAIN, "calls", at_once, "server_cpu_us")
+            if cost:
+                rows.append([f"cost of the guard, CPU us a call over plain gRPC, {at_once} in flight", "at most 3",
+                             spread(cost, 1), "met" if statistics.median(cost) <= 3 else "missed"])
+        for at_once, goal in ((1, 0.7), (32, 0.9)):
+            ratio = self.ratios("mutual", PONG, GO, "calls", at_once, "server_cpu_us")
+            if ratio:
+                rows.append([f"CPU of troth pong, mutual TLS and policy, x gRPC-Go, {at_once} in flight",
+                             f"at most {goal}", spread(ratio, 2),
+                             "met" if statistics.median(ratio) <= goal else "missed"])
+        return table(["goal", "", "measured", ""], rows)
+
+
+def report(results, arguments, machine, description):
+    others, stolen = machine.others()
+    lines = [
+        f"Measured on {datetime.date.today().isoformat()} with `bench/compare.py --rounds {arguments.rounds} "
+        f"--window {arguments.window:g}`: {description}.",
+        f"Meanwhile other programs used {others:.2f} cores and the hypervisor took {stolen:.2f}."
+        + (" Too much: the figures are not to be relied on." if others + stolen > 0.1 else ""),
+        "",
+        f"Medians of {arguments.rounds} rounds (least-greatest). The load runs on the same cores as the server and has "
+        "gRPC's C++ client, with gRPC's own credentials unless Troth is \"at both ends\".",
+    ]
+    for kind, counts in (("calls", arguments.in_flight), ("handshakes", arguments.side_by_side)):
+        for mode, title in MODES.items():
+            for at_once in counts:
+                if (mode, PLAIN, kind, at_once) in results.samples:
+                    what = f"{at_once} in flight on one channel" if kind == "calls" else \
+                        f"new connection, one call, close; {at_once} at once"
+                    lines += ["", f"### {title}: {what}", "", results.table(mode, kind, at_once)]
+    lines += ["", "### Goals", "", results.goals(), ""]
+    return "\n".join(lines)
+
+
+def parse_arguments():
+    def counts(text):
+        return [int(word) for word in text.split(",")] if text else []
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release", help="build folder")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--window", type=float, default=1, help="seconds of each measurement")
+    parser.add_argument("--in-flight", type=counts, default=[1, 32, 64], help="calls in flight, e.g. 1,64")
+    parser.add_argument("--side-by-side", type=counts, default=[1, 4], help="handshakes side by side")
+    parser.add_argument("--modes", type=lambda text: text.split(","), default=list(MODES))
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "bench" / "results.md")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    binaries = arguments.build.resolve()
+    go_sping = ROOT / "build" / "tools" / "bin" / "go-sping"
+    go_sping = go_sping if go_sping.exists() else None
+    results = Results()
+    machine = Machine()
+    with tempfile.TemporaryDirectory(prefix="troth-bench-") as name:
+        folder = pathlib.Path(name)
+        subprocess.run([binaries / "troth", "certs", "generate", "--out", folder / "certs", "--key-type", "p256"],
+                       check=True, stdout=subprocess.DEVNULL)
+        write_policies(folder)
+        work = [("calls", n) for n in arguments.in_flight] + [("handshakes", n) for n in arguments.side_by_side]
+        with contextlib.ExitStack() as stack:
+            servers = [(v, stack.enter_context(Server(*v.argv, env={"GRPC_VERBOSITY": "ERROR"})))
+                       for v in variants(binaries, folder, go_sping) if v.mode in arguments.modes]
+            total = arguments.rounds * sum(1 for kind, _ in work for v, _ in servers
+                                           if kind == "calls" or v.mode != "insecure")
+            count = 0
+            for _ in range(arguments.rounds):
+                for kind, at_once in work:
+                    for variant, server in servers:
+                        if kind == "handshakes" and variant.mode == "insecure":
+                            continue
+                        count += 1
+                        if sys.stderr.isatty():
+                            print(f"\r{count}/{total} {kind} {at_once}: {MODES[variant.mode]}, {variant.name}\x1b[K",
+                                  end="", file=sys.stderr, flush=True)
+                        results.add(variant, kind, at_once,
+                                    measure(binaries, folder, variant, server, kind, at_once, arguments.window))
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    text = report(results, arguments, machine, describe_machine(go_sping))
+    print(text)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(text)
+    arguments.out.with_suffix(".json").write_text(json.dumps(
+        [{"mode": m, "server": n, "kind": k, "at_once": a, "rounds": r} for (m, n, k, a), r in results.samples.items()],
+        indent=1))
+
+
+if __name__ == "__main__":
+    main()
