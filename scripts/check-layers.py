@@ -57,7 +57,7 @@ RESTRICTED = (
     ),
 )
 
-# Outside headers that no public header may include: pattern, name, why, what to do.
+# Outside headers that no public header (any but *_internal.h) may include: pattern, name, why, what to do.
 NOT_IN_HEADERS = (
     (
         re.compile(r"toml\+\+/"),
@@ -123,7 +123,7 @@ def check_include(path, included):
         if pattern.match(included) and not path.startswith(places):
             yield (f"{name} header {included}", f"{why} (allowed in {', '.join(places)})", fix)
 
-    if path.endswith(".h") and folder is not None:
+    if path.endswith(".h") and not path.endswith("_internal.h") and folder is not None:
         for pattern, name, why, fix in NOT_IN_HEADERS:
             if pattern.match(included):
                 yield (f"{name} header {included} in a header", why, fix)

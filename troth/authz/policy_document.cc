@@ -1,9 +1,5 @@
 #include "troth/authz/policy_document.h"
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,6 +8,7 @@
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/base/toml_internal.h"
 
 namespace troth {
 namespace {

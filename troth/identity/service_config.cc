@@ -1,9 +1,5 @@
 #include "troth/identity/service_config.h"
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -14,6 +10,7 @@
 #include "troth/base/nearest_word.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/base/toml_internal.h"
 
 namespace troth {
 namespace {
