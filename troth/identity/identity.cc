@@ -20,16 +20,8 @@ bool Contains(const std::vector<Certificate>& certificates, const Certificate& o
   return std::ranges::find(certificates, one) != certificates.end();
 }
 
-// Whether `certificate` was made for `key`. One public key can be written in more than one way (a
-// compressed point, RSA without its NULL), so where the bytes differ a signature decides.
-bool IsFor(const PrivateKey& key, const Certificate& certificate) {
-  const PublicKey& ours = key.public_key();
-  const PublicKey& theirs = certificate.public_key();
-  if (ours == theirs) return true;
-  if (ours.kind() != theirs.kind() || ours.bits() != theirs.bits()) return false;
-  constexpr std::string_view kMessage = "troth: does this key belong to this certificate?";
-  const absl::StatusOr<std::string> signature = key.Sign(kMessage);
-  return signature.ok() && theirs.Verify(key.signature_algorithm(), kMessage, *signature).ok();
+std::string Prefixed(std::string_view name, std::string_view text) {
+  return std::string(name) + ": " + std::string(text);
 }
 
 std::string DescribeWithKey(const Certificate& certificate) {
@@ -38,6 +30,12 @@ std::string DescribeWithKey(const Certificate& certificate) {
 
 absl::Status Mismatch(const Identity::Parts& parts, const PrivateKey& key,
                       const std::vector<Certificate>& certificates) {
+  // A key of a kind or in a form that is not supported cannot be compared.
+  const Certificate& first = certificates.front();
+  if (first.public_key().kind() == PublicKey::Kind::kOther) {
+    return WithContext(first.public_key().CheckStrength(),
+                       Prefixed(parts.certificate_name, first.Describe()));
+  }
   constexpr size_t kNamed = 3;
   std::vector<std::string> named;
   for (size_t i = 0; i < std::min(certificates.size(), kNamed); ++i) {
@@ -60,7 +58,7 @@ std::optional<size_t> FindLeaf(const std::vector<Certificate>& certificates, con
                                Time now) {
   std::optional<size_t> best;
   for (size_t i = 0; i < certificates.size(); ++i) {
-    if (!IsFor(key, certificates[i])) continue;
+    if (certificates[i].public_key() != key.public_key()) continue;
     const auto rank = [&](size_t at) {
       return std::pair(IsValidAt(certificates[at], now), certificates[at].validity().not_before);
     };
@@ -112,14 +110,61 @@ bool IsOfAnotherAuthority(const absl::Status& status) {
          reason == Reason::kSignatureInvalid;  // a CA of the same name with another key
 }
 
-void AddOnce(std::vector<std::string>& warnings, std::string warning) {
-  if (std::ranges::find(warnings, warning) == warnings.end()) {
-    warnings.push_back(std::move(warning));
+struct Chain {
+  std::vector<Certificate> certificates;  // leaf first
+  Time expires;
+};
+
+// The leaf's chain to the trust bundle, or where that does not matter as far as `others` reach.
+absl::StatusOr<Chain> BuildChain(const Identity::Parts& parts, const Certificate& leaf,
+                                 const std::vector<Certificate>& others, const TrustBundle& bundle,
+                                 Time now, std::vector<std::string>& warnings) {
+  Chain chain{.certificates = {leaf}, .expires = {}};
+  std::vector<std::string> poor;
+  bool trusted = false;
+  if (!bundle.empty()) {
+    PathResult result = ValidatePath(leaf, others, bundle, {.now = now, .usage = Usage::kAny});
+    trusted = result.status.ok();
+    if (trusted) {
+      // A leaf that is in the bundle itself is its own anchor.
+      if (result.path.size() > 1) result.path.pop_back();
+      chain.certificates = std::move(result.path);
+      poor = std::move(result.warnings);
+    } else if (parts.allow_untrusted_chain && IsOfAnotherAuthority(result.status)) {
+      poor.push_back("comes from another authority than those of " +
+                     std::string(parts.trust_bundle_name) + ": " +
+                     std::string(ToStd(result.status.message())));
+    } else {
+      return WithContext(result.status, Prefixed(parts.certificate_name,
+                                                 "with " + std::string(parts.trust_bundle_name)));
+    }
   }
+  const size_t needed = chain.certificates.size();
+  Extend(chain.certificates, others, now);
+  if (!trusted) {
+    for (std::string& weakness : leaf.Weaknesses()) poor.push_back(std::move(weakness));
+  }
+  for (const std::string& warning : poor) {
+    warnings.push_back(Prefixed(parts.certificate_name, warning));
+  }
+  const auto end = trusted ? chain.certificates.begin() + static_cast<std::ptrdiff_t>(needed)
+                           : chain.certificates.end();
+  const auto first_to_end = std::min_element(
+      chain.certificates.begin(), end,
+      [](const auto& a, const auto& b) { return a.validity().not_after < b.validity().not_after; });
+  chain.expires = first_to_end->validity().not_after + Seconds(1);  // notAfter is still valid
+  return chain;
 }
 
-std::string Prefixed(std::string_view name, std::string_view text) {
-  return std::string(name) + ": " + std::string(text);
+void WarnOfExpiredAnchors(const Identity::Parts& parts, const TrustBundle& bundle, Time now,
+                          std::vector<std::string>& warnings) {
+  for (const Certificate& anchor : bundle.anchors()) {
+    if (now <= anchor.validity().not_after) continue;
+    warnings.push_back(
+        Prefixed(parts.trust_bundle_name, anchor.Describe() + " expired at " +
+                                              FormatTime(anchor.validity().not_after) +
+                                              ", so nothing that it issued is valid any more"));
+  }
 }
 
 }  // namespace
@@ -151,13 +196,7 @@ absl::StatusOr<std::shared_ptr<const Identity>> Identity::Create(const Parts& gi
     absl::StatusOr<TrustBundle> bundle = TrustBundle::FromPem(parts.trust_bundle_pem);
     if (!bundle.ok()) return WithContext(bundle.status(), parts.trust_bundle_name);
     identity->trust_bundle_ = *std::move(bundle);
-    for (const Certificate& anchor : identity->trust_bundle_.anchors()) {
-      if (now <= anchor.validity().not_after) continue;
-      AddOnce(warnings,
-              Prefixed(parts.trust_bundle_name, anchor.Describe() + " expired at " +
-                                                    FormatTime(anchor.validity().not_after) +
-                                                    " and is good for nothing any more"));
-    }
+    WarnOfExpiredAnchors(parts, identity->trust_bundle_, now, warnings);
   }
   if (certificates.empty()) return identity;
 
@@ -166,10 +205,10 @@ absl::StatusOr<std::shared_ptr<const Identity>> Identity::Create(const Parts& gi
   if (!at.has_value()) return Mismatch(parts, key, certificates);
   const Certificate leaf = certificates[*at];
   if (*at != 0) {
-    AddOnce(warnings,
-            Prefixed(parts.certificate_name,
-                     "the key's certificate is number " + std::to_string(*at + 1) +
-                         " of the file; put it first, for other programs take the first"));
+    warnings.push_back(
+        Prefixed(parts.certificate_name,
+                 "the key's certificate is number " + std::to_string(*at + 1) +
+                     " of the file; put it first, for other programs take the first"));
   }
   certificates.erase(certificates.begin() + static_cast<std::ptrdiff_t>(*at));
 
@@ -179,38 +218,11 @@ absl::StatusOr<std::shared_ptr<const Identity>> Identity::Create(const Parts& gi
   if (absl::Status status = CheckTime(leaf, now); !status.ok()) {
     return WithContext(status, parts.certificate_name);
   }
-  for (std::string& weakness : leaf.Weaknesses()) {
-    AddOnce(warnings, Prefixed(parts.certificate_name, weakness));
-  }
-
-  std::vector<Certificate>& chain = identity->chain_;
-  chain = {leaf};
-  size_t needed = 0;  // certificates whose end is the identity's
-  if (!identity->trust_bundle_.empty()) {
-    PathResult result = ValidatePath(leaf, certificates, identity->trust_bundle_,
-                                     {.now = now, .usage = Usage::kAny});
-    for (const std::string& warning : result.warnings) {
-      AddOnce(warnings, Prefixed(parts.certificate_name, warning));
-    }
-    if (result.status.ok()) {
-      if (result.path.size() > 1) chain.assign(result.path.begin(), result.path.end() - 1);
-      needed = chain.size();
-    } else if (parts.allow_untrusted_chain && IsOfAnotherAuthority(result.status)) {
-      AddOnce(warnings,
-              Prefixed(parts.certificate_name, "comes from another authority than those of " +
-                                                   std::string(parts.trust_bundle_name) + ": " +
-                                                   std::string(ToStd(result.status.message()))));
-    } else {
-      return WithContext(result.status, Prefixed(parts.certificate_name,
-                                                 "with " + std::string(parts.trust_bundle_name)));
-    }
-  }
-  Extend(chain, certificates, now);
-  if (needed == 0) needed = chain.size();
-
-  Time last = leaf.validity().not_after;
-  for (size_t i = 0; i < needed; ++i) last = std::min(last, chain[i].validity().not_after);
-  identity->expires_ = last + Seconds(1);  // notAfter itself is still valid
+  absl::StatusOr<Chain> chain =
+      BuildChain(parts, leaf, certificates, identity->trust_bundle_, now, warnings);
+  if (!chain.ok()) return chain.status();
+  identity->chain_ = std::move(chain->certificates);
+  identity->expires_ = chain->expires;
   return identity;
 }
 
