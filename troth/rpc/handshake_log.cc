@@ -54,6 +54,12 @@ bool IsAboutTls(std::string_view file) {
          file.find("/security/") != std::string_view::npos;
 }
 
+// For every client that asks for a name (SNI) which the server's certificate does not spell out, an address for instance. The
+// client decides whether the name is right; there is one certificate to choose from.
+bool IsNoise(std::string_view message) {
+  return message.starts_with("No match found for server name");
+}
+
 void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
   State& state = TheState();
   std::shared_ptr<const HandshakeLogOptions> options;
@@ -88,8 +94,9 @@ void OnGrpcLog(gpr_log_func_args* line) {
         return;
       }
     }
-    const LogLevel level =
-        line->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug;
+    const LogLevel level = line->severity == GPR_LOG_SEVERITY_ERROR && !IsNoise(message)
+                               ? LogLevel::kWarning
+                               : LogLevel::kDebug;
     const size_t slash = file.rfind('/');
     const std::string where =
         std::string(slash == std::string_view::npos ? file : file.substr(slash + 1)) + ":" +

@@ -1,0 +1,192 @@
+// Identities, trust, time and policy change while connections are open.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "troth/base/file.h"
+#include "troth/rpc/rpc_testing.h"
+
+namespace troth {
+namespace {
+
+using testing::KeyPair;
+using testing::TestAuthority;
+
+class Rotation : public ::testing::Test {
+ protected:
+  KeyPair NewServer(const std::string& name) const {
+    return ours_.Issue({.common_name = name, .names = {name, "localhost", "127.0.0.1"}});
+  }
+  std::shared_ptr<grpc::Channel> ConnectExpecting(const testing::TestServer& server,
+                                                  const KeyPair& expected) const {
+    return testing::Connect(
+        server.target(),
+        ChannelCredentials(client_,
+                           {.server = ExpectPinned({expected.certificate.fingerprint()})}));
+  }
+
+  const TestAuthority ours_{"ours"};
+  const TestAuthority other_{"other"};
+  const std::shared_ptr<MemoryIdentitySource> server_ =
+      testing::SourceOf(NewServer("server"), ours_.Pem());
+  const std::shared_ptr<MemoryIdentitySource> client_ =
+      testing::SourceOf(ours_.Issue({.common_name = "client", .names = {"client"}}), ours_.Pem());
+};
+
+TEST_F(Rotation, AServersNextConnectionUsesItsNewCertificate) {
+  testing::TestServer server(
+      ServerCredentials(server_, testing::GuardOf(testing::kAuthenticatedMayAll)));
+  const auto open = testing::Connect(server.target(), ChannelCredentials(client_));
+  ASSERT_TRUE(testing::Say(open).status.ok());
+  for (int i = 0; i < 20; ++i) {
+    const KeyPair renewed = NewServer("server" + std::to_string(i));
+    server_->Set(testing::IdentityOf(renewed, ours_.Pem()));
+    EXPECT_TRUE(testing::Say(ConnectExpecting(server, renewed)).status.ok()) << i;
+    EXPECT_TRUE(testing::Say(open).status.ok()) << "an open connection stays";
+  }
+}
+
+TEST_F(Rotation, AServerThatAsksWithoutVerifyingHasItsNewCertificateWithinTwoSeconds) {
+  testing::TestServer server(
+      ServerCredentials(server_, testing::GuardOf(testing::kAuthenticatedMayAll),
+                        {.verification = Verification::kAtFirstCall}));
+  const KeyPair renewed = NewServer("renewed");
+  server_->Set(testing::IdentityOf(renewed, ours_.Pem()));
+  EXPECT_TRUE(testing::Eventually(
+      [&] { return testing::Say(ConnectExpecting(server, renewed)).status.ok(); },
+      std::chrono::milliseconds(2500)));
+}
+
+TEST_F(Rotation, AClientsNewConnectionsUseItsNewCertificateWithinTwoSeconds) {
+  testing::TestServer server(
+      ServerCredentials(server_, testing::GuardOf(testing::kAuthenticatedMayAll)));
+  const auto credentials = ChannelCredentials(client_);
+  ASSERT_EQ(testing::Say(testing::Connect(server.target(), credentials)).text, "client");
+  client_->Set(testing::IdentityOf(ours_.Issue({.common_name = "renewed", .names = {"renewed"}}),
+                                   ours_.Pem()));
+  EXPECT_TRUE(testing::Eventually(
+      [&] {
+        const testing::Answer answer = testing::Say(testing::Connect(server.target(), credentials));
+        EXPECT_TRUE(answer.status.ok()) << answer.status;
+        return answer.text == "renewed";
+      },
+      std::chrono::milliseconds(2500)));
+}
+
+TEST_F(Rotation, AClientTrustsANewAuthorityAtOnce) {
+  const KeyPair foreign = other_.Issue({.common_name = "s", .names = {"127.0.0.1"}});
+  testing::TestServer server(
+      ServerCredentials(testing::SourceOf(foreign, ours_.Pem()),
+                        testing::GuardOf(testing::kAuthenticatedMayAll)));
+  const auto credentials = ChannelCredentials(client_);
+  const auto ask = [&] {
+    return testing::CodeOfAnswer(
+        testing::Say(testing::Connect(server.target(), credentials)).status);
+  };
+  EXPECT_EQ(ask(), "issuer_unknown");
+  const KeyPair same = ours_.Issue({.common_name = "client", .names = {"client"}});
+  client_->Set(testing::IdentityOf(same, ours_.Pem() + other_.Pem()));
+  EXPECT_EQ(ask(), "ok");
+}
+
+TEST_F(Rotation, ANewSnapshotWithoutACertificateChangesNothing) {
+  testing::TestServer server(
+      ServerCredentials(server_, testing::GuardOf(testing::kAuthenticatedMayAll)));
+  const auto credentials = ChannelCredentials(client_);
+  const testing::LogCapture log;
+  server_->Set(testing::TrustOnly(ours_.Pem()));
+  client_->Set(testing::TrustOnly(ours_.Pem()));
+  EXPECT_EQ(testing::Say(testing::Connect(server.target(), credentials)).text, "client");
+  EXPECT_TRUE(log.Has("the newest identity cannot serve")) << log.text();
+  EXPECT_TRUE(log.Has("a channel keeps its old certificate")) << log.text();
+}
+
+TEST_F(Rotation, WithdrawnTrustRefusesTheNextCallOnAnOpenConnection) {
+  for (const Verification verification : {Verification::kAtHandshake, Verification::kAtFirstCall}) {
+    const auto source = testing::SourceOf(NewServer("server"), ours_.Pem() + other_.Pem());
+    testing::TestServer server(
+        ServerCredentials(source, testing::GuardOf(testing::kAuthenticatedMayAll),
+                          {.verification = verification}));
+    const auto foreign = testing::SourceOf(
+        other_.Issue({.common_name = "foreign", .names = {"foreign"}}), ours_.Pem());
+    const auto open = testing::Connect(server.target(), ChannelCredentials(foreign));
+    ASSERT_EQ(testing::Say(open).text, "foreign");
+    source->Set(testing::IdentityOf(NewServer("server"), ours_.Pem()));
+    EXPECT_EQ(testing::CodeOfAnswer(testing::Say(open).status), "issuer_unknown");
+    EXPECT_EQ(testing::Say(open).raw.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  }
+}
+
+TEST_F(Rotation, AnExpiredCertificateRefusesTheNextCallOnAnOpenConnection) {
+  testing::MovedClock clock;
+  testing::TestServer server(
+      ServerCredentials(server_, testing::GuardOf(testing::kAuthenticatedMayAll, clock)));
+  const auto open = testing::Connect(server.target(), ChannelCredentials(client_));
+  ASSERT_TRUE(testing::Say(open).status.ok());
+  clock.Move(testing::hours(23));
+  EXPECT_TRUE(testing::Say(open).status.ok());
+  clock.Move(testing::hours(2));
+  EXPECT_EQ(testing::CodeOfAnswer(testing::Say(open).status), "certificate_expired");
+}
+
+TEST_F(Rotation, AChangedPolicyCountsForTheNextCallOnAnOpenConnection) {
+  const std::string path = ::testing::TempDir() + "troth_rotation_test_policy.toml";
+  ASSERT_TRUE(
+      WriteFile(path, testing::kAuthenticatedMayAll, {.overwrite = Overwrite::kReplace}).ok());
+  GuardOptions options;
+  options.policy_file = path;
+  const auto guard = testing::Must(Guard::Create(std::move(options)));
+  testing::TestServer server(ServerCredentials(server_, guard));
+  const auto open = testing::Connect(server.target(), ChannelCredentials(client_));
+  ASSERT_TRUE(testing::Say(open).status.ok());
+  ASSERT_TRUE(WriteFile(path,
+                        "[roles]\nboss = { dns = \"boss\" }\n[[rules]]\nmethods = [\"/*\"]\n"
+                        "allow = [\"boss\"]\n",
+                        {.overwrite = Overwrite::kReplace})
+                  .ok());
+  ASSERT_TRUE(guard->Reload().ok());
+  EXPECT_EQ(testing::CodeOfAnswer(testing::Say(open).status), "role_not_allowed");
+  std::filesystem::remove(path);
+}
+
+// What a TLS session of before may do after: nothing by itself. openssl resumes it, or not.
+class Resumption : public Rotation {
+ protected:
+  void SetUp() override {
+    const KeyPair client = ours_.Issue({.common_name = "client", .names = {"client"}});
+    Write("client.pem", client.chain_pem);
+    Write("client.key", client.key_pem);
+    Write("ca.pem", ours_.Pem());
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void Write(const std::string& name, const std::string& text) {
+    std::filesystem::create_directories(folder_);
+    ASSERT_TRUE(WriteFile(folder_ + "/" + name, text, {.overwrite = Overwrite::kReplace}).ok());
+  }
+  // What openssl says of a connection: "New" or "Reused".
+  std::string Connection(const testing::TestServer& server, const std::string& session) {
+    const std::string output = folder_ + "/output";
+    const std::string command =
+        "cd " + folder_ + " && (sleep 0.4; echo Q) | timeout 20 openssl s_client -connect " +
+        server.target() + " -alpn h2 -tls1_2 -cert client.pem -key client.key -CAfile ca.pem " +
+        session + " >" + output + " 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    const std::string text = testing::Must(ReadFile(output));
+    if (text.find("Reused, TLS") != std::string::npos) return "Reused";
+    return text.find("New, TLS") != std::string::npos ? "New" : text;
+  }
+
+  const std::string folder_ = ::testing::TempDir() + "troth_resumption_test";
+};
+
+TEST_F(Resumption, ATicketIsGoodUntilTheIdentityOrThePolicyChanges) {
+  const auto guard = testing::GuardOf(testing::kAuthenticatedMayAll);
+  testing::TestServer server(ServerCredentials(server_, guard));
+  ASSERT_EQ(Connection(server, "-sess_out ticket"), "New");
+  EXPECT_EQ(Connection(server, "-sess_in ticket"), "Reused");
+  server_->Set(testing::IdentityOf(NewServer("server"), ours_.Pem()));
+  EXPECT_EQ(Connection(server, "-sess_in ticket"), "New");
+}
+
+}  // namespace
+}  // namespace troth
