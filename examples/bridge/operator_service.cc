@@ -31,6 +31,7 @@ grpc::Status OperatorService::Withdraw(grpc::ServerContext* /*context*/,
 grpc::Status OperatorService::SubscribePayouts(grpc::ServerContext* context,
                                                const clementine::Empty* /*request*/,
                                                grpc::ServerWriter<clementine::Payout>* writer) {
+  context->AddInitialMetadata("subscribed", "yes");
   writer->SendInitialMetadata();  // tells the caller that it will miss nothing from now on
   std::unique_lock lock(mutex_);
   std::uint64_t next = finalized_;

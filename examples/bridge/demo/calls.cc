@@ -45,9 +45,11 @@ grpc::Status Subscribe(const Channel& channel, std::string* /*certificate*/) {
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
   const auto stream = stub.SubscribePayouts(&context, {});
   stream->WaitForInitialMetadata();
-  context.TryCancel();
+  const bool subscribed = context.GetServerInitialMetadata().count("subscribed") != 0;
+  if (subscribed) context.TryCancel();  // a refused stream has ended by itself, with its reason
   const grpc::Status status = stream->Finish();
-  return status.error_code() == grpc::StatusCode::CANCELLED ? grpc::Status::OK : status;
+  return subscribed && status.error_code() == grpc::StatusCode::CANCELLED ? grpc::Status::OK
+                                                                          : status;
 }
 
 grpc::Status GetParams(const Channel& channel, std::string* certificate) {
