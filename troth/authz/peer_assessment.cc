@@ -61,14 +61,15 @@ bool Covers(const Crl& crl, const Certificate& leaf, const TrustBundle& trust) {
 
 absl::Status CheckRevocation(const Certificate& leaf, const AssessmentOptions& options,
                              Time& valid_until) {
-  const Crl* newest = nullptr;
+  constexpr int kCertificateHold = 6;  // RFC 5280 section 5.3.1
+  std::vector<const Crl*> lists;
   if (options.crls != nullptr) {
     for (const Crl& crl : *options.crls) {
-      if (!Covers(crl, leaf, options.trust)) continue;
-      if (newest == nullptr || crl.this_update() > newest->this_update()) newest = &crl;
+      if (crl.this_update() <= options.now && Covers(crl, leaf, options.trust))
+        lists.push_back(&crl);
     }
   }
-  if (newest == nullptr) {
+  if (lists.empty()) {
     if (options.revocation == RevocationCheck::kRequired &&
         !leaf.subject().Matches(leaf.issuer())) {
       return MakeError(Reason::kRevocationUnknown,
@@ -77,20 +78,28 @@ absl::Status CheckRevocation(const Certificate& leaf, const AssessmentOptions& o
     }
     return absl::OkStatus();
   }
-  if (const RevokedEntry* entry = newest->Find(leaf.serial_number()); entry != nullptr) {
+  const auto last_second = [&](const Crl& crl) {
+    return crl.next_update().has_value() ? *crl.next_update() + options.crl_grace : Time::max();
+  };
+  const Crl* const newest =
+      *std::ranges::max_element(lists, {}, [](const Crl* crl) { return crl->this_update(); });
+  for (const Crl* crl : lists) {
+    const RevokedEntry* entry = crl->Find(leaf.serial_number());
+    if (entry == nullptr) continue;
+    // A newer list may have lifted a hold, and a list that is past may be of another time.
+    if (crl != newest && (entry->reason == kCertificateHold || options.now > last_second(*crl))) {
+      continue;
+    }
     return MakeError(Reason::kCertificateRevoked,
                      leaf.Describe() + " was revoked at " + FormatTime(entry->revoked_at));
   }
-  if (newest->next_update().has_value()) {
-    const Time last = *newest->next_update() + options.crl_grace;
-    if (options.now > last) {
-      return MakeError(Reason::kCrlExpired,
-                       "the revocation list of \"" + Printable(newest->issuer().ToString()) +
-                           "\" was current until " + FormatTime(*newest->next_update()) +
-                           ", now it is " + FormatTime(options.now));
-    }
-    valid_until = std::min(valid_until, last);
+  if (options.now > last_second(*newest)) {
+    return MakeError(Reason::kCrlExpired,
+                     "the revocation list of \"" + Printable(newest->issuer().ToString()) +
+                         "\" was current until " + FormatTime(*newest->next_update()) +
+                         ", now it is " + FormatTime(options.now));
   }
+  valid_until = std::min(valid_until, last_second(*newest));
   return absl::OkStatus();
 }
 
