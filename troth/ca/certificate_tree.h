@@ -43,7 +43,7 @@ struct TreeEntry {
   std::string key_file;
   Certificate certificate;
   int older_certificates = 0;        // how many stay in the file after it
-  bool ends_with_authority = false;  // its lifetime was cut
+  bool ends_with_authority = false;  // its lifetime was cut by more than a day
 };
 
 struct TreeReport {

@@ -1,6 +1,7 @@
 #include "troth/ca/file_authority.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "troth/base/file.h"
@@ -274,12 +275,13 @@ absl::StatusOr<SignResult> SignRequest(const Depot& depot, const SignOptions& op
   status = WriteNew(certificate_path, certificate->ToPem(), kDepotFileMode);
   if (!status.ok()) return status;
 
-  SignResult result{.certificate_file = certificate_path,
-                    .request_file = request_path,
-                    .authority_key_file = files.key,
-                    .certificate = *certificate,
-                    .ends_with_authority = certificate->validity().not_after < *not_after,
-                    .warnings = {}};
+  SignResult result{
+      .certificate_file = certificate_path,
+      .request_file = request_path,
+      .authority_key_file = files.key,
+      .certificate = *certificate,
+      .ends_with_authority = certificate->validity().not_after < *not_after - std::chrono::days(1),
+      .warnings = {}};
   if (!options.intermediate && certificate->alternative_names().empty()) {
     result.warnings.push_back(
         "the certificate has no alternative name: it can be a client, but no client "
@@ -327,8 +329,8 @@ absl::StatusOr<RevokeResult> RevokeCertificate(const Depot& depot, const RevokeO
   const AuthorityFiles files = FilesOf(depot, *authority_name);
   const Time now = clock.Now();
 
-  const absl::StatusOr<std::vector<Certificate>> read =
-      ReadCertificateFile(depot.CertificatePath(*name));
+  const std::string certificate_path = depot.CertificatePath(*name);
+  const absl::StatusOr<std::vector<Certificate>> read = ReadCertificateFile(certificate_path);
   if (!read.ok()) return read.status();
   const Certificate& certificate = read->front();
   const absl::StatusOr<Signer> signer = ReadAuthority(files, options.crl.open_passphrase, now);
@@ -343,10 +345,9 @@ absl::StatusOr<RevokeResult> RevokeCertificate(const Depot& depot, const RevokeO
            .Verify(certificate.signature_algorithm(), certificate.tbs_der(),
                    certificate.signature())
            .ok()) {
-    return MakeError(Reason::kIssuerUnknown, Quoted(depot.CertificatePath(*name)) +
-                                                 " was not issued by " + Quoted(files.certificate) +
-                                                 " but by " + certificate.issuer().ToString() +
-                                                 "; give that CA");
+    return MakeError(Reason::kIssuerUnknown,
+                     Quoted(certificate_path) + " was not issued by " + Quoted(files.certificate) +
+                         " but by " + certificate.issuer().ToString() + "; give that CA");
   }
 
   const absl::StatusOr<FolderLock> lock = FolderLock::Acquire(depot.folder());
@@ -361,7 +362,8 @@ absl::StatusOr<RevokeResult> RevokeCertificate(const Depot& depot, const RevokeO
   const absl::StatusOr<Crl> present = ReadCrl(files.crl, authority);
   if (!present.ok()) return present.status();
   if (const RevokedEntry* entry = present->Find(certificate.serial_number())) {
-    return RevokeResult{certificate, entry->revoked_at, true, {files.crl, *present}};
+    return RevokeResult{
+        certificate_path, certificate, entry->revoked_at, true, {files.crl, *present}};
   }
   std::vector<RevokedEntry> entries = present->entries();
   entries.push_back({certificate.serial_number(), now, options.reason});
@@ -369,7 +371,7 @@ absl::StatusOr<RevokeResult> RevokeCertificate(const Depot& depot, const RevokeO
       NextCrl(*present, std::move(entries), options.crl.expires, *signer, now);
   if (!next.ok()) return next.status();
   if (absl::Status status = WriteCrl(files.crl, *next); !status.ok()) return status;
-  return RevokeResult{certificate, now, false, {files.crl, *std::move(next)}};
+  return RevokeResult{certificate_path, certificate, now, false, {files.crl, *std::move(next)}};
 }
 
 }  // namespace troth

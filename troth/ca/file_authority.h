@@ -83,7 +83,7 @@ struct SignOptions {
 struct SignResult {
   std::string certificate_file, request_file, authority_key_file;
   Certificate certificate;
-  bool ends_with_authority = false;   // its lifetime was cut
+  bool ends_with_authority = false;   // its lifetime was cut by more than a day
   std::vector<std::string> warnings;  // what its users should know
 };
 // A certificate for a request: its key, its subject, and its DNS, IP and URI names; a leaf without
@@ -115,6 +115,7 @@ struct RevokeOptions {
   CrlOptions crl;
 };
 struct RevokeResult {
+  std::string certificate_file;
   Certificate certificate;
   Time revoked_at;
   bool was_revoked = false;  // before, and so nothing was written

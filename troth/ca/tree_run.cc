@@ -138,7 +138,7 @@ void TreeRun::ReportMade(std::string_view name, const KeyPairPaths& paths,
                           .certificate = certificate,
                           .older_certificates = static_cast<int>(older),
                           .ends_with_authority = name != "ca" && certificate.validity().not_after <
-                                                                     After(options_.days)});
+                                                                     After(options_.days - 1)});
 }
 
 // The key at `path`, or a new one that is written there.

@@ -161,7 +161,9 @@ int RunRequest(const Depot& depot, const RequestArguments& arguments, const Sess
   for (const auto& [kind, texts] : kinds) {
     for (const std::string& text : *texts) {
       absl::StatusOr<AlternativeName> name = AlternativeName::Parse(kind + text);
-      if (!name.ok()) return session.Fail(name.status());
+      if (!name.ok()) {
+        return session.Fail(MakeError(Reason::kUsageError, ToStd(name.status().message())));
+      }
       options.names.push_back(*std::move(name));
     }
   }

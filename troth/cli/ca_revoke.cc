@@ -57,12 +57,19 @@ int RunRevoke(const Depot& depot, RevokeArguments& arguments, const Session& ses
                 << R"(, "was_revoked": )" << (result->was_revoked ? "true" : "false")
                 << R"(, "revoked_at": )" << JsonString(FormatTime(result->revoked_at)) << ", "
                 << JsonFields(result->certificate) << "}\n";
-  } else if (result->was_revoked) {
-    session.out << result->certificate.Describe() << " has been revoked since "
-                << FormatTime(result->revoked_at) << "; " << result->crl.file << " is as it was\n";
   } else {
-    session.out << "Revoked " << result->certificate.Describe() << " in " << result->crl.file
-                << "\n";
+    const std::string certificate =
+        result->certificate_file + " (serial " + result->certificate.serial_number().ToHex() + ")";
+    if (result->was_revoked) {
+      session.out << certificate << " has been revoked since " << FormatTime(result->revoked_at)
+                  << "; " << result->crl.file
+                  << " is as it was
+                     ";
+    } else {
+      session.out << "Revoked " << certificate << " in " << result->crl.file
+                  << "
+                     ";
+    }
   }
   return kExitDone;
 }

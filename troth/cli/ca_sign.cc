@@ -20,6 +20,7 @@ A request gives its key, its subject and the names that it asks for; nothing els
 struct SignArguments {
   SignOptions options;
   PassphraseOptions passphrase;
+  CLI::Option* expires = nullptr;
   CLI::Option* path_length = nullptr;
   bool to_stdout = false;
 };
@@ -40,7 +41,8 @@ int RunSign(const Depot& depot, SignArguments& arguments, const Session& session
   const absl::StatusOr<SignResult> result = SignRequest(depot, options, session.clock);
   if (!result.ok()) return session.Fail(result.status());
   for (const std::string& warning : result->warnings) session.Warn(warning);
-  if (result->ends_with_authority) {
+  // The usual lifetime is the longest that makes sense, not a wish.
+  if (result->ends_with_authority && arguments.expires->count() > 0) {
     session.Warn("the CA ends before the lifetime asked for, and the certificate with it");
   }
   if (session.json) {
@@ -66,9 +68,10 @@ void AddCaSignCommand(CLI::App& ca, const CaContext& context) {
   SignOptions& sign_options = sign_arguments->options;
   sign->add_option("NAME", sign_options.name, "name of the request")->required();
   sign->add_option("--CA", sign_options.authority, "name of the CA that signs")->type_name("NAME");
-  sign->add_option("--expires", sign_options.expires, "lifetime; never beyond the CA's")
-      ->type_name("TIME")
-      ->capture_default_str();
+  sign_arguments->expires =
+      sign->add_option("--expires", sign_options.expires, "lifetime; never beyond the CA's")
+          ->type_name("TIME")
+          ->capture_default_str();
   sign->add_option("--csr", sign_options.request_file, "the request's file")->type_name("FILE");
   sign->add_option("--cert,--out", sign_options.certificate_file, "write the certificate here")
       ->type_name("FILE");

@@ -18,17 +18,18 @@ std::vector<std::string> PlainNames(const Certificate& certificate) {
   return names;
 }
 
-std::string Days(long long count) {
-  return std::to_string(count) + (count == 1 ? " day" : " days");
-}
+std::string Days(long long count) { return std::to_string(count) + " days"; }
 
 }  // namespace
 
 std::string DateAndDaysLeft(Time end, Time now) {
   const std::string date = FormatTime(end).substr(0, 10);
-  const auto left = std::chrono::floor<std::chrono::days>(end - now).count();
-  if (end >= now) return date + " (" + Days(left) + ")";
-  return date + " (ended " + Days(-left - 1) + " ago)";
+  const Seconds left = end - now;
+  const std::string length =
+      std::chrono::abs(left) < std::chrono::days(2)
+          ? FormatDuration(std::chrono::abs(left))
+          : Days(std::chrono::round<std::chrono::days>(std::chrono::abs(left)).count());
+  return date + (left >= Seconds(0) ? " (" + length + ")" : " (ended " + length + " ago)");
 }
 
 std::string NamesInWords(const Certificate& certificate) {

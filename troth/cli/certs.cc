@@ -21,7 +21,7 @@ namespace troth {
 namespace {
 
 constexpr const char* kExamples = R"(Examples:
-  troth certs generate                        make the tree in core/certs, RSA as in openssl's defaults
+  troth certs generate                        make the tree in core/certs
   troth certs generate --out certs --key-type p256 --san bridge.example.com
   troth certs generate --renew aggregator     a new key and certificate; peers still accept the old one
   troth certs generate --drop-old             end that overlap, once every peer has the new file
@@ -32,6 +32,8 @@ A new CA, without a moment in which anybody is refused:
 
 The tree: ca/{ca.key,ca.pem}, and in server/, client/ and aggregator/ a ca.pem, NAME.key and NAME.pem. client.pem and
 aggregator.pem are what policies pin: after a renewal they hold the new certificate first, then the old one.
+Keys are RSA, 4096 bits for the CA and 2048 below, unless --key-type says otherwise; a renewed one keeps its type, names
+and subject. A passphrase encrypts ca.key, or opens it.
 Nothing is overwritten without --renew, --roll-ca or --drop-old. A run that was interrupted is completed by the next.)";
 
 struct Arguments {
@@ -73,7 +75,13 @@ absl::StatusOr<TreeReport> Perform(const Arguments& arguments, const TreeOptions
 }
 
 // What the user can run to see that the result is good.
-std::vector<std::string> CheckCommands(const TreeOptions& options) {
+std::vector<std::string> CheckCommands(const TreeOptions& options, const TreeReport& report) {
+  std::string server_name = " --name localhost";
+  for (const TreeEntry& entry : report.made) {
+    if (entry.name != "server") continue;
+    const std::vector<AlternativeName>& names = entry.certificate.alternative_names();
+    server_name = names.empty() ? "" : " --name " + ShellWord(names.front().ToPlainString());
+  }
   const std::string bundle = ShellWord(AuthorityPaths(options.folder).certificate);
   std::vector<std::string> commands;
   std::string files;
@@ -81,7 +89,7 @@ std::vector<std::string> CheckCommands(const TreeOptions& options) {
     const std::string file = ShellWord(LeafPaths(options.folder, leaf).certificate);
     const bool server = leaf.usage == LeafUsage::kServerAndClient;
     commands.push_back("troth verify " + file + " --trust-bundle " + bundle +
-                       (server ? " --usage server --name localhost" : " --usage client"));
+                       (server ? " --usage server" + server_name : " --usage client"));
     files += " " + file;
   }
   commands.push_back("openssl verify -x509_strict -CAfile " + bundle + files);
@@ -174,7 +182,7 @@ void PrintReport(const Arguments& arguments, const TreeReport& report, const Ses
   PrintMade(report, session);
   PrintNotes(arguments, report, session);
   session.out << "\nCheck:\n";
-  for (const std::string& command : CheckCommands(arguments.tree)) {
+  for (const std::string& command : CheckCommands(arguments.tree, report)) {
     session.out << "  " << command << "\n";
   }
 }
@@ -193,7 +201,7 @@ void PrintJson(const Arguments& arguments, const TreeReport& report, const Sessi
               << R"(, "made": [)" << Join(made, ", ") << R"(], "kept": )" << JsonList(report.kept)
               << R"(, "changed": )" << JsonList(report.changed) << R"(, "recovered": )"
               << JsonList(report.recovered) << R"(, "check": )"
-              << JsonList(CheckCommands(arguments.tree)) << "}\n";
+              << JsonList(CheckCommands(arguments.tree, report)) << "}\n";
 }
 
 int Run(const Arguments& arguments, const Session& session) {
@@ -201,7 +209,10 @@ int Run(const Arguments& arguments, const Session& session) {
   if (!arguments.key_type.empty()) options.key_type = KeyTypeFromName(arguments.key_type);
   for (const std::string& text : arguments.server_names) {
     absl::StatusOr<AlternativeName> name = AlternativeName::Parse(text);
-    if (!name.ok()) return session.Fail(WithContext(name.status(), "--san"));
+    if (!name.ok()) {
+      return session.Fail(
+          MakeError(Reason::kUsageError, "--san: " + std::string(ToStd(name.status().message()))));
+    }
     options.server_names.push_back(*std::move(name));
   }
   absl::StatusOr<std::optional<Secret>> passphrase = arguments.passphrase.Given();
@@ -239,10 +250,8 @@ void AddCertsCommand(CLI::App& app, Session& session) {
       ->type_name("FOLDER")
       ->capture_default_str();
   generate
-      ->add_option(
-          "--key-type", arguments->key_type,
-          "p256, p384, ed25519, rsa2048, rsa3072 or rsa4096; default: RSA 4096 for the CA and "
-          "2048 below it, renewals as before")
+      ->add_option("--key-type", arguments->key_type,
+                   "p256, p384, ed25519, rsa2048, rsa3072 or rsa4096 for every key")
       ->type_name("TYPE")
       ->check(CLI::IsMember({"p256", "p384", "ed25519", "rsa2048", "rsa3072", "rsa4096"})
                   .description(""));
@@ -257,16 +266,14 @@ void AddCertsCommand(CLI::App& app, Session& session) {
       ->capture_default_str();
   generate
       ->add_option("--san", arguments->server_names,
-                   "one more DNS name, IP address or URI of the server; may be repeated")
+                   "one more DNS name, IP address or URI for the server")
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->delimiter(',');
   CLI::Option* renew =
       generate
-          ->add_option(
-              "--renew", arguments->renew,
-              "new key and certificate for server, client, aggregator or all, with the names "
-              "that they have; may be repeated")
+          ->add_option("--renew", arguments->renew,
+                       "new key and certificate for server, client, aggregator or all")
           ->type_name("NAME")
           ->allow_extra_args(false)
           ->delimiter(',');

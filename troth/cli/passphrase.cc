@@ -60,11 +60,12 @@ absl::StatusOr<Secret> Prompt(const Session& session, const std::string& questio
 }  // namespace
 
 void PassphraseOptions::AddTo(CLI::App& app) {
-  CLI::Option* given =
-      app.add_option("--passphrase", text,
-                     "passphrase of the key (others on this machine can see it; prefer "
-                     "the file or TROTH_PASSPHRASE)");
-  app.add_option("--passphrase-file", file, "file whose first line is the passphrase")
+  CLI::Option* given = app.add_option("--passphrase", text,
+                                      "passphrase of the key; others on this machine may see it")
+                           ->type_name("TEXT");
+  app.add_option("--passphrase-file", file,
+                 "file whose first line is it; or give it in TROTH_PASSPHRASE")
+      ->type_name("FILE")
       ->excludes(given);
 }
 
