@@ -5,6 +5,7 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/pki/algorithm_identifier_internal.h"
 #include "troth/pki/der.h"
 #include "troth/pki/extension_reader_internal.h"
 #include "troth/pki/pem.h"
@@ -95,9 +96,20 @@ absl::Status ReadVersion(der::Reader& tbs, int& version) {
 absl::StatusOr<SignatureAlgorithm> ReadAlgorithm(std::string_view der) {
   absl::StatusOr<SignatureAlgorithm> algorithm = ReadSignatureAlgorithm(der);
   if (!algorithm.ok() && ReasonOf(algorithm.status()) == Reason::kAlgorithmNotAllowed) {
+    if (absl::Status status = CheckUnknownAlgorithm(der); !status.ok()) return status;
     return SignatureAlgorithm::kOther;
   }
   return algorithm;
+}
+
+absl::StatusOr<PublicKey> ReadPublicKey(const der::Element& info) {
+  absl::StatusOr<PublicKey> key = PublicKey::FromDer(info.full);
+  if (!key.ok() || key->kind() != PublicKey::Kind::kOther) return key;
+  der::Reader reader(info.content, "subjectPublicKeyInfo");
+  der::Element algorithm;
+  if (!reader.Read(der::kSequence, "algorithm", algorithm)) return reader.status();
+  if (absl::Status status = CheckUnknownAlgorithm(algorithm.full); !status.ok()) return status;
+  return key;
 }
 
 bool IsCertificateLabel(std::string_view label) {
@@ -168,7 +180,7 @@ absl::Status Certificate::Fields::ReadTbs(der::Reader tbs, std::string_view oute
   if (absl::Status status = ReadName(tbs, "subject", subject); !status.ok()) return status;
 
   if (!tbs.Read(der::kSequence, "subjectPublicKeyInfo", element)) return tbs.status();
-  absl::StatusOr<PublicKey> key = PublicKey::FromDer(element.full);
+  absl::StatusOr<PublicKey> key = ReadPublicKey(element);
   if (!key.ok()) return WithContext(key.status(), "certificate: subjectPublicKeyInfo");
   public_key = *std::move(key);
 

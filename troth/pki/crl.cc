@@ -6,6 +6,7 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/pki/algorithm_identifier_internal.h"
 #include "troth/pki/der.h"
 #include "troth/pki/extension_reader_internal.h"
 #include "troth/pki/general_name_internal.h"
@@ -168,6 +169,8 @@ absl::Status Crl::Fields::Read() {
     signature_algorithm = *read;
   } else if (ReasonOf(read.status()) != Reason::kAlgorithmNotAllowed) {
     return WithContext(read.status(), kWhat);
+  } else if (absl::Status status = CheckUnknownAlgorithm(algorithm.full); !status.ok()) {
+    return WithContext(status, kWhat);
   }
   return ReadTbs(outer.Into(tbs), algorithm.full);
 }

@@ -9,7 +9,6 @@ namespace troth {
 namespace {
 
 constexpr std::uint8_t kNumericString = 0x12;
-constexpr std::uint8_t kVisibleString = 0x1a;
 
 std::uint8_t Octet(std::string_view text, size_t at) { return static_cast<std::uint8_t>(text[at]); }
 
@@ -98,9 +97,6 @@ std::optional<std::string> Decode(std::uint8_t tag, std::string_view content) {
     case kNumericString:
       if (!all([](char c) { return c == ' ' || (c >= '0' && c <= '9'); })) return std::nullopt;
       return std::string(content);
-    case kVisibleString:
-      if (!all([](char c) { return c >= 0x20 && c <= 0x7e; })) return std::nullopt;
-      return std::string(content);
     case der::kTeletexString:
       return DecodeFixedWidth(content, 1);
     case der::kBmpString:
@@ -138,7 +134,6 @@ bool IsDirectoryString(std::uint8_t tag) {
                                 static_cast<std::uint8_t>(der::kPrintableString),
                                 static_cast<std::uint8_t>(der::kIa5String),
                                 kNumericString,
-                                kVisibleString,
                                 static_cast<std::uint8_t>(der::kTeletexString),
                                 static_cast<std::uint8_t>(der::kBmpString),
                                 static_cast<std::uint8_t>(der::kUniversalString)};

@@ -14,7 +14,7 @@ bool IsUtf8(std::string_view text);
 size_t CountUtf8Characters(std::string_view text);
 
 // Whether `tag` is a string type that DecodeDirectoryString knows: PrintableString, UTF8String,
-// TeletexString, BMPString, UniversalString, IA5String, NumericString, VisibleString.
+// TeletexString, BMPString, UniversalString, IA5String, NumericString.
 bool IsDirectoryString(std::uint8_t tag);
 
 // The content of a string element as UTF-8; nothing when it is not valid for its type, or holds

@@ -59,16 +59,19 @@ absl::Status Failed(der::Reader& reader, std::string_view problem) {
   return reader.status();
 }
 
-// Well-formedness of otherName: an OID and an explicitly tagged value.
+// Well-formedness of otherName: an OID and one explicitly tagged value.
 absl::Status CheckOtherName(der::Reader other) {
   std::string type;
-  der::Element value;
+  der::Element tagged;
   if (!other.ReadOid("otherName type", type) ||
-      !other.Read(der::ContextConstructed(0), "otherName value", value) ||
+      !other.Read(der::ContextConstructed(0), "otherName value", tagged) ||
       !other.End("otherName")) {
     return other.status();
   }
-  return absl::OkStatus();
+  der::Reader inner = other.Into(tagged);
+  der::Element value;
+  if (inner.ReadAny(value)) inner.End("otherName value");
+  return inner.status();
 }
 
 }  // namespace
