@@ -30,8 +30,8 @@ std::optional<Tagged> FindTag(std::string_view message) {
   if (const size_t own = message.rfind(kVerifierFailed); own != std::string_view::npos) {
     message.remove_prefix(own + kVerifierFailed.size());
     // "UNAUTHENTICATED: "
-    if (const size_t code = message.find(": "); code != std::string_view::npos &&
-                                                message.find(' ') == code + 1) {
+    if (const size_t code = message.find(": ");
+        code != std::string_view::npos && message.find(' ') == code + 1) {
       message.remove_prefix(code + 2);
     }
   }

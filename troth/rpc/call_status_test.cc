@@ -13,9 +13,9 @@ using grpc::StatusCode;
 TEST(StatusOfCall, OkStaysOk) { EXPECT_TRUE(StatusOfCall(grpc::Status::OK).ok()); }
 
 TEST(StatusOfCall, ReadsTheReasonOfAGuard) {
-  const absl::Status status = StatusOfCall(
-      {StatusCode::PERMISSION_DENIED,
-       "Invalid client certificate: a may not call /b.C/D [troth:role_not_allowed]"});
+  const absl::Status status =
+      StatusOfCall({StatusCode::PERMISSION_DENIED,
+                    "Invalid client certificate: a may not call /b.C/D [troth:role_not_allowed]"});
   EXPECT_EQ(CodeOf(status), "role_not_allowed");
   EXPECT_EQ(ToStd(status.message()), "Invalid client certificate: a may not call /b.C/D");
 }

@@ -15,7 +15,8 @@
 namespace troth {
 namespace {
 
-// What a channel's credentials own: the key in memory, kept fresh, and the rules by which servers are accepted.
+// What a channel's credentials own: the key in memory, kept fresh, and the rules by which servers
+// are accepted.
 class ChannelIdentity {
  public:
   ChannelIdentity(std::shared_ptr<IdentitySource> source, ChannelOptions options)
@@ -31,8 +32,8 @@ class ChannelIdentity {
     absl::StatusOr<std::unique_ptr<PemInMemory>> file = PemInMemory::Create(KeyAndChain(*identity));
     if (!file.ok()) return file.status();
     file_ = *std::move(file);
-    rotation_ = source_->Subscribe(
-        [this](std::shared_ptr<const Identity> newest) { Rotate(*newest); });
+    rotation_ =
+        source_->Subscribe([this](std::shared_ptr<const Identity> newest) { Rotate(*newest); });
     // A snapshot that came between reading and subscribing.
     if (const auto newest = source_->Current(); newest != identity) Rotate(*newest);
     return absl::OkStatus();
@@ -45,7 +46,9 @@ class ChannelIdentity {
     absl::Status status = CheckNow(shown);
     if (!status.ok()) {
       Log(LogLevel::kWarning, "a server was refused",
-          {{"server", shown.target}, {"reason", CodeOf(status)}, {"error", ToStd(status.message())}});
+          {{"server", shown.target},
+           {"reason", CodeOf(status)},
+           {"error", ToStd(status.message())}});
     }
     return status;
   }
@@ -89,8 +92,8 @@ class ChannelIdentity {
 std::shared_ptr<grpc::ChannelCredentials> Refusing(const absl::Status& why) {
   Log(LogLevel::kError, "a channel cannot connect to anybody",
       {{"reason", CodeOf(why)}, {"error", ToStd(why.message())}});
-  return grpc_compat::NewChannelCredentials("",
-                                            [why](const ShownCertificates& /*shown*/) { return why; });
+  return grpc_compat::NewChannelCredentials(
+      "", [why](const ShownCertificates& /*shown*/) { return why; });
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ class Channels : public ::testing::Test {
   const std::shared_ptr<Guard> guard_ = testing::GuardOf(testing::kAuthenticatedMayAll);
   const std::shared_ptr<MemoryIdentitySource> client_ =
       testing::SourceOf(ours_.Issue({.common_name = "client", .names = {"client"}}), ours_.Pem());
-  const KeyPair server_ = ours_.Issue(
-      {.common_name = "s", .names = {"localhost", "127.0.0.1", "spiffe://example/s"}});
+  const KeyPair server_ =
+      ours_.Issue({.common_name = "s", .names = {"localhost", "127.0.0.1", "spiffe://example/s"}});
 };
 
 TEST_F(Channels, AcceptWhomTheyExpect) {
@@ -50,8 +50,7 @@ TEST_F(Channels, RefuseEverybodyElseWithTheReason) {
   EXPECT_EQ(AskFor(server_, ExpectDnsName("db")), "name_mismatch");
   EXPECT_EQ(AskFor(server_, ExpectSpiffeId(Must(SpiffeId::Parse("spiffe://example/t")))),
             "name_mismatch");
-  EXPECT_EQ(AskFor(server_, ExpectPinned({nameless.certificate.fingerprint()})),
-            "peer_not_pinned");
+  EXPECT_EQ(AskFor(server_, ExpectPinned({nameless.certificate.fingerprint()})), "peer_not_pinned");
   const KeyPair foreign = other_.Issue({.common_name = "s", .names = {"127.0.0.1"}});
   EXPECT_EQ(AskFor(foreign, ExpectedServer()), "issuer_unknown");
 }
@@ -75,20 +74,18 @@ TEST_F(Channels, SayInTheStatusAndTheLogWhatWasExpected) {
 }
 
 TEST_F(Channels, WithoutACertificateShowNone) {
-  testing::TestServer server(
-      ServerCredentials(testing::SourceOf(server_, ours_.Pem()),
-                        testing::GuardOf(testing::kAnyoneMayAll),
-                        {.client_certificate = ClientCertificate::kVerifyIfGiven}));
+  testing::TestServer server(ServerCredentials(
+      testing::SourceOf(server_, ours_.Pem()), testing::GuardOf(testing::kAnyoneMayAll),
+      {.client_certificate = ClientCertificate::kVerifyIfGiven}));
   const auto trusting = MemoryIdentitySource::Create(testing::TrustOnly(ours_.Pem()));
   EXPECT_EQ(testing::Say(testing::Connect(server.target(), ChannelCredentials(trusting))).text,
             "anonymous");
 }
 
 TEST_F(Channels, WithoutAnIdentityConnectToNobody) {
-  testing::TestServer server(
-      ServerCredentials(testing::SourceOf(server_, ours_.Pem()),
-                        testing::GuardOf(testing::kAnyoneMayAll),
-                        {.client_certificate = ClientCertificate::kDontRequest}));
+  testing::TestServer server(ServerCredentials(
+      testing::SourceOf(server_, ours_.Pem()), testing::GuardOf(testing::kAnyoneMayAll),
+      {.client_certificate = ClientCertificate::kDontRequest}));
   const auto credentials = ChannelCredentials(nullptr);
   ASSERT_NE(credentials, nullptr);
   EXPECT_EQ(
@@ -98,10 +95,9 @@ TEST_F(Channels, WithoutAnIdentityConnectToNobody) {
 }
 
 TEST_F(Channels, TrustNobodyWithoutABundle) {
-  testing::TestServer server(
-      ServerCredentials(testing::SourceOf(server_, ours_.Pem()),
-                        testing::GuardOf(testing::kAnyoneMayAll),
-                        {.client_certificate = ClientCertificate::kDontRequest}));
+  testing::TestServer server(ServerCredentials(
+      testing::SourceOf(server_, ours_.Pem()), testing::GuardOf(testing::kAnyoneMayAll),
+      {.client_certificate = ClientCertificate::kDontRequest}));
   const auto nobody = MemoryIdentitySource::Create(testing::TrustOnly(""));
   EXPECT_EQ(testing::CodeOfAnswer(
                 testing::Say(testing::Connect(server.target(), ChannelCredentials(nobody))).status),
@@ -112,11 +108,11 @@ TEST_F(Channels, HeedRevocationListsAndRefuseWithoutOneThatCannotBeRead) {
   const std::string folder = ::testing::TempDir() + "troth_channel_test";
   std::filesystem::create_directories(folder);
   const Time now = Clock::System().Now();
-  const Crl list = Must(IssueCrl(
-      {.this_update = now - testing::hours(1),
-       .next_update = now + testing::hours(1),
-       .entries = {{.serial = server_.certificate.serial_number(), .revoked_at = now}}},
-      ours_.signer()));
+  const Crl list = Must(
+      IssueCrl({.this_update = now - testing::hours(1),
+                .next_update = now + testing::hours(1),
+                .entries = {{.serial = server_.certificate.serial_number(), .revoked_at = now}}},
+               ours_.signer()));
   const std::string path = folder + "/ca.crl";
   ASSERT_TRUE(WriteFile(path, list.ToPem(), {.overwrite = Overwrite::kReplace}).ok());
   EXPECT_EQ(testing::CodeOfAnswer(Ask(server_, {}, {.crl_files = {path}}).status),

@@ -21,10 +21,15 @@
 namespace troth::grpc_compat {
 namespace {
 
-// The first property of every connection under TLS; its value's address identifies the connection while it lives, in the
-// core's auth context as in the C++ one.
+// The first property of every connection under TLS; its value's address identifies the connection
+// while it lives, in the core's auth context as in the C++ one.
 constexpr const char* kTransportProperty = GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME;
+constexpr std::string_view kTrue = "true";
 constexpr unsigned kSecondsBetweenLooks = 1;
+
+std::string_view ValueOf(const grpc_auth_property& property) {
+  return {property.value, property.value_length};
+}
 
 std::string KeyAndChain(const Identity& identity) {
   std::string text(identity.private_key().ToPem().Reveal());
@@ -77,12 +82,46 @@ absl::Status CanServe(const Identity& identity, ClientCertificate mode) {
   return absl::OkStatus();
 }
 
-// What one port's credentials own inside gRPC: the hook for calls and where certificates come from. Lives until gRPC drops the
-// credentials, which may be after the C++ object.
+// What a connection's auth context says of its peer. The views live as long as it does.
+CallFacts FactsOf(const grpc_auth_context* context) {
+  CallFacts facts;
+  facts.call.connection = context;
+  grpc_auth_property_iterator properties = grpc_auth_context_property_iterator(context);
+  while (const grpc_auth_property* property = grpc_auth_property_iterator_next(&properties)) {
+    // The first letter spares most comparisons, for this runs for every call.
+    switch (property->name[0]) {
+      case 's':
+        if (std::strcmp(property->name, GRPC_SSL_SESSION_REUSED_PROPERTY) == 0) {
+          facts.resumed = ValueOf(*property) == kTrue;
+        }
+        break;
+      case 't':
+        if (std::strcmp(property->name, kTransportProperty) == 0) {
+          facts.call.connection = property->value;
+        }
+        break;
+      case 'x':
+        if (std::strcmp(property->name, GRPC_X509_PEM_CERT_PROPERTY_NAME) == 0) {
+          facts.call.leaf_pem = ValueOf(*property);
+        } else if (std::strcmp(property->name, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME) == 0) {
+          facts.call.chain_pem = ValueOf(*property);
+        }
+        break;
+      default:
+        break;
+    }
+  }
+  return facts;
+}
+
+// What one port's credentials own inside gRPC: the hook for calls and where certificates come from.
+// Lives until gRPC drops the credentials, which may be after the C++ object.
 class PortHook {
  public:
-  explicit PortHook(std::shared_ptr<GuardedPort> port)
-      : port_(std::move(port)), id_(PortRegistry::Process().Add(port_)) {}
+  explicit PortHook(const std::shared_ptr<GuardedPort>& port)
+      : port_(port),
+        open_(std::make_shared<OpenPort>(port)),
+        id_(PortRegistry::Process().Add(open_)) {}
   PortHook(const PortHook&) = delete;
   PortHook& operator=(const PortHook&) = delete;
   ~PortHook() {
@@ -111,7 +150,7 @@ class PortHook {
 
   static void Process(void* state, grpc_auth_context* context, const grpc_metadata* metadata,
                       size_t count, grpc_process_auth_metadata_done_cb done, void* user_data) {
-    const PortHook& hook = *static_cast<const PortHook*>(state);
+    PortHook& hook = *static_cast<PortHook*>(state);
     Verdict verdict;
     try {
       verdict = hook.Check(context, metadata, count);
@@ -132,29 +171,9 @@ class PortHook {
   static void Destroy(void* state) { delete static_cast<PortHook*>(state); }
 
  private:
-  Verdict Check(const grpc_auth_context* context, const grpc_metadata* metadata,
-                size_t count) const {
-    GuardedPort::Call call;
-    call.connection = context;
-    grpc_auth_property_iterator properties = grpc_auth_context_property_iterator(context);
-    while (const grpc_auth_property* property = grpc_auth_property_iterator_next(&properties)) {
-      switch (property->name[0]) {
-        case 't':
-          if (std::strcmp(property->name, kTransportProperty) == 0) {
-            call.connection = property->value;
-          }
-          break;
-        case 'x':
-          if (std::strcmp(property->name, GRPC_X509_PEM_CERT_PROPERTY_NAME) == 0) {
-            call.leaf_pem = {property->value, property->value_length};
-          } else if (std::strcmp(property->name, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME) == 0) {
-            call.chain_pem = {property->value, property->value_length};
-          }
-          break;
-        default:
-          break;
-      }
-    }
+  Verdict Check(const grpc_auth_context* context, const grpc_metadata* metadata, size_t count) {
+    CallFacts facts = FactsOf(context);
+    GuardedPort::Call& call = facts.call;
     for (size_t i = 0; i < count; ++i) {
       const grpc_slice& key = metadata[i].key;
       if (GRPC_SLICE_LENGTH(key) == 5 && std::memcmp(GRPC_SLICE_START_PTR(key), ":path", 5) == 0) {
@@ -164,8 +183,19 @@ class PortHook {
         break;
       }
     }
-    PortRegistry::Process().Note(id_, call.connection);
-    return port_->Check(call);
+    const bool is_new = PortRegistry::Process().Note(id_, call.connection);
+    const std::shared_ptr<const std::string> chain = open_->CompleteChain(call, facts.resumed);
+    Verdict verdict = port_->Check(call);
+    if (is_new && !facts.resumed && !call.chain_pem.empty() && IsKnown(verdict)) {
+      open_->chains.Remember(call.leaf_pem, call.chain_pem);
+    }
+    return verdict;
+  }
+
+  // Whether the peer is somebody, though perhaps not one who may make this call.
+  static bool IsKnown(const Verdict& verdict) {
+    return verdict.allowed() ||
+           InfoOf(verdict.reason()).status != absl::StatusCode::kUnauthenticated;
   }
 
   // Called by gRPC for each new connection, and twice when the port is added.
@@ -198,8 +228,8 @@ class PortHook {
       }
       return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     }
-    // A new configuration also ends the session tickets that were given out under the old one, which is why a new generation (a
-    // revocation, a policy) gets one too.
+    // A new configuration also ends the session tickets that were given out under the old one,
+    // which is why a new generation (a revocation, a policy) gets one too.
     const Secret key = newest->private_key().ToPem();
     const std::string chain = newest->ChainPem();
     // gRPC requires CA certificates here. Where none is asked of clients they are not used.
@@ -233,8 +263,8 @@ class PortHook {
 
     const char* path = file_->path().c_str();
     grpc_tls_credentials_options* options = grpc_tls_credentials_options_create();
-    grpc_tls_certificate_provider* provider =
-        grpc_tls_certificate_provider_file_watcher_create(path, path, nullptr, kSecondsBetweenLooks);
+    grpc_tls_certificate_provider* provider = grpc_tls_certificate_provider_file_watcher_create(
+        path, path, nullptr, kSecondsBetweenLooks);
     grpc_tls_credentials_options_set_certificate_provider(options, provider);
     grpc_tls_certificate_provider_release(provider);
     grpc_tls_credentials_options_watch_identity_key_cert_pairs(options);
@@ -247,6 +277,7 @@ class PortHook {
   }
 
   const std::shared_ptr<GuardedPort> port_;
+  const std::shared_ptr<OpenPort> open_;
   const PortRegistry::PortId id_;
 
   std::mutex mutex_;
@@ -291,14 +322,16 @@ class GuardedCredentials final : public grpc::ServerCredentials {
 
   absl::StatusOr<int> Add(const std::string& address, grpc_server* server) {
     if (has_foreign_processor_) {
-      return MakeError(Reason::kConfigurationInvalid,
-                       "SetAuthMetadataProcessor was called on Troth's credentials, where the guard "
-                       "has its place; check calls in an interceptor or in the handler");
+      return MakeError(
+          Reason::kConfigurationInvalid,
+          "SetAuthMetadataProcessor was called on Troth's credentials, where the guard "
+          "has its place; check calls in an interceptor or in the handler");
     }
     const absl::Status usable =
         CanServe(*port_->identity()->Current(), port_->client_certificate());
     if (!usable.ok()) return usable;
-    // Credentials of their own for each port: gRPC asks for "what is new" by credentials, not by port.
+    // Credentials of their own for each port: gRPC asks for "what is new" by credentials, not by
+    // port.
     auto hook = std::make_unique<PortHook>(port_);
     const absl::StatusOr<grpc_server_credentials*> credentials =
         hook->MakeCredentials(verification_);
@@ -308,9 +341,9 @@ class GuardedCredentials final : public grpc::ServerCredentials {
     const int port = grpc_server_add_http2_port(server, address.c_str(), *credentials);
     grpc_server_credentials_release(*credentials);
     if (port == 0) {
-      return MakeError(Reason::kConnectionFailed,
-                       "cannot listen on " + address + "; is the port taken or the address not of "
-                       "this machine?");
+      return MakeError(Reason::kConnectionFailed, "cannot listen on " + address +
+                                                      "; is the port taken or the address not of "
+                                                      "this machine?");
     }
     return port;
   }
@@ -397,16 +430,17 @@ std::vector<ListeningPort> PortsOf(grpc::ServerBuilder& builder) {
   return ports;
 }
 
-GuardedPort::Call CallOf(const grpc::AuthContext& auth) {
+CallFacts FactsOf(const grpc::AuthContext& auth) {
   const auto first = [&](const char* name) -> std::string_view {
     const std::vector<grpc::string_ref> values = auth.FindPropertyValues(name);
     return values.empty() ? std::string_view() : View(values.front());
   };
-  GuardedPort::Call call;
-  call.connection = first(kTransportProperty).data();
-  call.leaf_pem = first(GRPC_X509_PEM_CERT_PROPERTY_NAME);
-  call.chain_pem = first(GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME);
-  return call;
+  CallFacts facts;
+  facts.call.connection = first(kTransportProperty).data();
+  facts.call.leaf_pem = first(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  facts.call.chain_pem = first(GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME);
+  facts.resumed = first(GRPC_SSL_SESSION_REUSED_PROPERTY) == kTrue;
+  return facts;
 }
 
 std::shared_ptr<grpc::ChannelCredentials> NewChannelCredentials(
@@ -418,7 +452,8 @@ std::shared_ptr<grpc::ChannelCredentials> NewChannelCredentials(
   options.set_certificate_verifier(
       ExternalCertificateVerifier::Create<ServerVerifier>(std::move(check)));
   if (!key_and_chain.empty()) {
-    // As its roots gRPC reads the certificates of the same file: it would load the system's otherwise, though it uses none.
+    // As its roots gRPC reads the certificates of the same file: it would load the system's
+    // otherwise, though it uses none.
     options.set_certificate_provider(std::make_shared<FileWatcherCertificateProvider>(
         key_and_chain, key_and_chain, key_and_chain, kSecondsBetweenLooks));
     options.watch_identity_key_cert_pairs();

@@ -1,12 +1,16 @@
-// Everything of gRPC that its releases do not promise to keep, in one place. Written for and tested with gRPC 1.51.
+// Everything of gRPC that its releases do not promise to keep, in one place. Written for and tested
+// with gRPC 1.51.
 //
 // What newer releases need:
-// * grpc::ServerCredentials: until 1.5x its virtual functions are private and AddPortToServer is overridden, as here. Later the base takes the
-//   grpc_server_credentials* in a protected constructor and nothing is overridden: one object then serves one port, so make the port's
-//   hook in NewServerCredentials.
-// * gpr_set_log_function (handshake_log.cc) is gone with gRPC's own log; an absl::LogSink takes its place.
+// * grpc::ServerCredentials: until 1.5x its virtual functions are private and AddPortToServer is
+// overridden, as here. Later the base takes the
+//   grpc_server_credentials* in a protected constructor and nothing is overridden: one object then
+//   serves one port, so make the port's hook in NewServerCredentials.
+// * gpr_set_log_function (handshake_log.cc) is gone with gRPC's own log; an absl::LogSink takes its
+// place.
 // * ServerBuilder::ports() is protected and "to be deprecated".
-// * grpc::experimental::TlsCredentials and the certificate verifier keep their names; only their headers move.
+// * grpc::experimental::TlsCredentials and the certificate verifier keep their names; only their
+// headers move.
 #pragma once
 
 #include <grpcpp/security/credentials.h>
@@ -26,13 +30,16 @@
 
 namespace troth::grpc_compat {
 
-// Credentials that let `port` check every call. A server with them does not start (the reason is logged) when the identity has no certificate, when
-// clients are to be verified and the trust bundle is empty, or when somebody set an AuthMetadataProcessor, whose place the guard takes.
+// Credentials that let `port` check every call. A server with them does not start (the reason is
+// logged) when the identity has no certificate, when clients are to be verified and the trust
+// bundle is empty, or when somebody set an AuthMetadataProcessor, whose place the guard takes.
 //
-// How certificates reach gRPC: where the TLS layer verifies clients, or asks for no certificate, through a function that gRPC calls for each
-// new connection, so that a new snapshot counts from the next connection on. gRPC wants CA certificates from that function and names
-// them to clients, and clients withhold a certificate of an issuer that is not named. So where the TLS layer asks without verifying,
-// key and certificate come from memory by a path that gRPC looks at once a second, and no CA is named.
+// How certificates reach gRPC: where the TLS layer verifies clients, or asks for no certificate,
+// through a function that gRPC calls for each new connection, so that a new snapshot counts from
+// the next connection on. gRPC wants CA certificates from that function and names them to clients,
+// and clients withhold a certificate of an issuer that is not named. So where the TLS layer asks
+// without verifying, key and certificate come from memory by a path that gRPC looks at once a
+// second, and no CA is named.
 std::shared_ptr<grpc::ServerCredentials> NewServerCredentials(std::shared_ptr<GuardedPort> port,
                                                               Verification verification);
 
@@ -49,13 +56,17 @@ struct ListeningPort {
 // The ports that `builder` was told to listen on (not external acceptors or in-process channels).
 std::vector<ListeningPort> PortsOf(grpc::ServerBuilder& builder);
 
-// Where the auth context of a call is: what identifies its connection and what its peer showed, as GuardedPort wants it. The views live as
-// long as `auth`.
-GuardedPort::Call CallOf(const grpc::AuthContext& auth);
+struct CallFacts {
+  GuardedPort::Call call;  // without method and address
+  bool resumed = false;    // the connection's TLS session began with another connection
+};
+// What identifies a call's connection, and what its peer showed. The views live as long as `auth`.
+CallFacts FactsOf(const grpc::AuthContext& auth);
 
-// TLS channel credentials that accept the server for which `check` says OK, and no other: gRPC itself verifies nothing. `key_and_chain` is the
-// path of a PEM file (looked at once a second), or empty for a client without a certificate. `check` runs once a connection, on
-// gRPC's thread; what it owns lives as long as the credentials and their connections.
+// TLS channel credentials that accept the server for which `check` says OK, and no other: gRPC
+// itself verifies nothing. `key_and_chain` is the path of a PEM file (looked at once a second), or
+// empty for a client without a certificate. `check` runs once a connection, on gRPC's thread; what
+// it owns lives as long as the credentials and their connections.
 std::shared_ptr<grpc::ChannelCredentials> NewChannelCredentials(
     const std::string& key_and_chain, std::function<absl::Status(const ShownCertificates&)> check);
 

@@ -31,8 +31,8 @@ TEST_F(GuardServerTest, StartsWhenEveryPortIsGuarded) {
     builder.AddListeningPort("127.0.0.1:0", Server(guard_));
   });
   ASSERT_TRUE(server.started());
-  EXPECT_TRUE(testing::Say(testing::Connect(server.target(), ChannelCredentials(client_)))
-                  .status.ok());
+  EXPECT_TRUE(
+      testing::Say(testing::Connect(server.target(), ChannelCredentials(client_))).status.ok());
 }
 
 TEST_F(GuardServerTest, DoesNotStartWithAPortThatItsGuardDoesNotProtect) {
@@ -59,9 +59,8 @@ TEST_F(GuardServerTest, TellsTheGuardWhichMethodsThereAreForLint) {
   const auto guard = testing::GuardOf(
       "[[rules]]\nmethods = [\"/troth.testing.Talk/Say\"]\nallow = [\"authenticated\"]\n");
   const testing::LogCapture log;
-  const testing::TestServer server(Server(guard), [&](grpc::ServerBuilder& builder) {
-    GuardServer(builder, guard);
-  });
+  const testing::TestServer server(
+      Server(guard), [&](grpc::ServerBuilder& builder) { GuardServer(builder, guard); });
   ASSERT_TRUE(server.started());
   EXPECT_TRUE(log.Has("/troth.testing.Talk/Chat")) << log.text();
   EXPECT_FALSE(log.Has("/troth.testing.Talk/Say")) << log.text();

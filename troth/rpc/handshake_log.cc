@@ -54,8 +54,9 @@ bool IsAboutTls(std::string_view file) {
          file.find("/security/") != std::string_view::npos;
 }
 
-// For every client that asks for a name (SNI) which the server's certificate does not spell out, an address for instance. The
-// client decides whether the name is right; there is one certificate to choose from.
+// For every client that asks for a name (SNI) which the server's certificate does not spell out, an
+// address for instance. The client decides whether the name is right; there is one certificate to
+// choose from.
 bool IsNoise(std::string_view message) {
   return message.starts_with("No match found for server name");
 }

@@ -8,16 +8,19 @@
 namespace troth {
 
 struct HandshakeLogOptions {
-  // Called for each failed handshake that gRPC reports, from gRPC's thread; must not block, throw or log.
+  // Called for each failed handshake that gRPC reports, from gRPC's thread; must not block, throw
+  // or log.
   std::function<void(const HandshakeFailure&)> on_failure;
 };
 
-// Takes over gRPC's own log for the process: failed handshakes, of servers and of channels, are logged in words with their reason code (ten
-// a second at most, the rest is counted), everything else that gRPC logs as a warning with source=grpc. For programs; a library
-// leaves gRPC's log to its application. Calling it again replaces the options. Thread-safe.
+// Takes over gRPC's own log for the process: failed handshakes, of servers and of channels, are
+// logged in words with their reason code (ten a second at most, the rest is counted), everything
+// else that gRPC logs as a warning with source=grpc. For programs; a library leaves gRPC's log to
+// its application. Calling it again replaces the options. Thread-safe.
 //
-// gRPC tells OpenSSL's reason or the other side's alert, not the address or the certificate. A server that is to tell those verifies at
-// the first call (Verification::kAtFirstCall). gRPC after 1.65 has no such hook, see grpc_compat.h.
+// gRPC tells OpenSSL's reason or the other side's alert, not the address or the certificate. A
+// server that is to tell those verifies at the first call (Verification::kAtFirstCall). gRPC
+// after 1.65 has no such hook, see grpc_compat.h.
 void EnableHandshakeLog(HandshakeLogOptions options = {});
 
 }  // namespace troth

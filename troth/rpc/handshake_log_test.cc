@@ -81,7 +81,8 @@ TEST_F(HandshakeLog, IsNotFloodedByFailures) {
   }
   const std::string text = log_.text();
   int lines = 0;
-  for (size_t at = 0; (at = text.find("client_certificate_missing", at)) != std::string::npos; ++at) {
+  for (size_t at = 0; (at = text.find("client_certificate_missing", at)) != std::string::npos;
+       ++at) {
     ++lines;
   }
   EXPECT_GE(lines, 1);

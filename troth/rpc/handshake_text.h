@@ -14,9 +14,10 @@ struct HandshakeFailure {
   std::string message;  // what happened, in words, with what the other side said
 };
 
-// What a line of gRPC's log, or the message of a call that failed with UNAVAILABLE, says of a handshake or a connection; nothing
-// when it says nothing. The texts are those of gRPC 1.51 with OpenSSL 3.0, and of TLS alerts (RFC 8446 section 6.2), which
-// other releases keep as far as they are named here.
+// What a line of gRPC's log, or the message of a call that failed with UNAVAILABLE, says of a
+// handshake or a connection; nothing when it says nothing. The texts are those of gRPC 1.51 with
+// OpenSSL 3.0, and of TLS alerts (RFC 8446 section 6.2), which other releases keep as far as they
+// are named here.
 std::optional<HandshakeFailure> ExplainHandshake(std::string_view text);
 
 }  // namespace troth

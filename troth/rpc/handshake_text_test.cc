@@ -21,12 +21,14 @@ TEST(ExplainHandshake, ReadsWhatGrpcAndOpensslPrint) {
       {"Handshake failed with fatal error SSL_ERROR_SSL: error:0A00009C:SSL routines::http "
        "request.",
        Reason::kProtocolMismatch},
-      {"Handshake failed with fatal error SSL_ERROR_SSL: error:0A00010B:SSL routines::wrong version "
+      {"Handshake failed with fatal error SSL_ERROR_SSL: error:0A00010B:SSL routines::wrong "
+       "version "
        "number.",
        Reason::kProtocolMismatch},
       {"Corruption detected. error:0A000418:SSL routines::tlsv1 alert unknown ca",
        Reason::kPeerRejectedCertificate},
-      {"error:0A000412:SSL routines::sslv3 alert bad certificate", Reason::kPeerRejectedCertificate},
+      {"error:0A000412:SSL routines::sslv3 alert bad certificate",
+       Reason::kPeerRejectedCertificate},
       {"error:0A000415:SSL routines::sslv3 alert certificate expired",
        Reason::kPeerRejectedCertificate},
       {"error:0A000414:SSL routines::sslv3 alert certificate revoked",

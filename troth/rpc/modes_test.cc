@@ -1,4 +1,5 @@
-// What a client sees in each client-certificate mode, verified at the handshake or at the first call.
+// What a client sees in each client-certificate mode, verified at the handshake or at the first
+// call.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -43,12 +44,18 @@ class Modes : public ::testing::Test {
   static std::shared_ptr<const Identity> IdentityOfCaller(Caller caller) {
     const World& world = TheWorld();
     switch (caller) {
-      case Caller::kNone: return testing::TrustOnly(world.ours.Pem());
-      case Caller::kPinned: return testing::IdentityOf(world.pinned, world.ours.Pem());
-      case Caller::kSelfSigned: return testing::IdentityOf(world.self_signed, world.ours.Pem());
-      case Caller::kForeign: return testing::IdentityOf(world.foreign, world.ours.Pem());
-      case Caller::kOurs: return testing::IdentityOf(world.client, world.ours.Pem());
-      case Caller::kOursByIntermediate: return testing::IdentityOf(world.deep, world.ours.Pem());
+      case Caller::kNone:
+        return testing::TrustOnly(world.ours.Pem());
+      case Caller::kPinned:
+        return testing::IdentityOf(world.pinned, world.ours.Pem());
+      case Caller::kSelfSigned:
+        return testing::IdentityOf(world.self_signed, world.ours.Pem());
+      case Caller::kForeign:
+        return testing::IdentityOf(world.foreign, world.ours.Pem());
+      case Caller::kOurs:
+        return testing::IdentityOf(world.client, world.ours.Pem());
+      case Caller::kOursByIntermediate:
+        return testing::IdentityOf(world.deep, world.ours.Pem());
     }
     return nullptr;
   }
@@ -63,9 +70,8 @@ class Modes : public ::testing::Test {
     return testing::CodeOfAnswer(answer.status);
   }
 
-  static void ExpectMatrix(
-      Verification verification,
-      const std::map<ClientCertificate, std::vector<std::string>>& expected) {
+  static void ExpectMatrix(Verification verification,
+                           const std::map<ClientCertificate, std::vector<std::string>>& expected) {
     const World& world = TheWorld();
     for (const auto& [mode, row] : expected) {
       const auto guard = testing::GuardOf(world.policy);
@@ -93,11 +99,11 @@ TEST_F(Modes, VerifiedAtTheHandshake) {
       Verification::kAtHandshake,
       {
           //                    none  pinned  self-signed  foreign   ours      by intermediate
-          {kDontRequest,       {none, none,   none,        none,     none,     none}},
-          {kRequestUnverified, {none, "ok",   unpinned,    unpinned, unpinned, unpinned}},
-          {kVerifyIfGiven,     {none, dead,   dead,        dead,     "ok",     "ok"}},
-          {kRequireUnverified, {dead, "ok",   unpinned,    unpinned, unpinned, unpinned}},
-          {kRequire,           {dead, dead,   dead,        dead,     "ok",     "ok"}},
+          {kDontRequest, {none, none, none, none, none, none}},
+          {kRequestUnverified, {none, "ok", unpinned, unpinned, unpinned, unpinned}},
+          {kVerifyIfGiven, {none, dead, dead, dead, "ok", "ok"}},
+          {kRequireUnverified, {dead, "ok", unpinned, unpinned, unpinned, unpinned}},
+          {kRequire, {dead, dead, dead, dead, "ok", "ok"}},
       });
 }
 
@@ -106,28 +112,28 @@ TEST_F(Modes, VerifiedAtTheFirstCallEveryRefusalIsExplained) {
   const std::string none = "peer_not_authenticated";
   const std::string self = "certificate_self_signed";
   const std::string unpinned = "peer_not_pinned";
-  ExpectMatrix(
-      Verification::kAtFirstCall,
-      {
-          //                    none  pinned  self-signed  foreign           ours      by intermediate
-          {kDontRequest,       {none, none,   none,        none,             none,     none}},
-          {kRequestUnverified, {none, "ok",   unpinned,    unpinned,         unpinned, unpinned}},
-          {kVerifyIfGiven,     {none, self,   self,        "issuer_unknown", "ok",     "ok"}},
-          {kRequireUnverified, {none, "ok",   unpinned,    unpinned,         unpinned, unpinned}},
-          {kRequire,           {none, self,   self,        "issuer_unknown", "ok",     "ok"}},
-      });
+  ExpectMatrix(Verification::kAtFirstCall,
+               {
+                   //                    none  pinned  self-signed  foreign           ours      by
+                   //                    intermediate
+                   {kDontRequest, {none, none, none, none, none, none}},
+                   {kRequestUnverified, {none, "ok", unpinned, unpinned, unpinned, unpinned}},
+                   {kVerifyIfGiven, {none, self, self, "issuer_unknown", "ok", "ok"}},
+                   {kRequireUnverified, {none, "ok", unpinned, unpinned, unpinned, unpinned}},
+                   {kRequire, {none, self, self, "issuer_unknown", "ok", "ok"}},
+               });
 }
 
-// A certificate with another certificate's key. Identity does not let such a pair come to be, so gRPC is given it directly.
+// A certificate with another certificate's key. Identity does not let such a pair come to be, so
+// gRPC is given it directly.
 TEST_F(Modes, AKeyThatDoesNotMatchNeverGetsThrough) {
   const World& world = TheWorld();
   for (const ClientCertificate mode :
        {ClientCertificate::kRequestUnverified, ClientCertificate::kVerifyIfGiven,
         ClientCertificate::kRequireUnverified, ClientCertificate::kRequire}) {
     const auto guard = testing::GuardOf(world.policy);
-    testing::TestServer server(
-        ServerCredentials(testing::SourceOf(world.server, world.ours.Pem()), guard,
-                          {.client_certificate = mode}));
+    testing::TestServer server(ServerCredentials(testing::SourceOf(world.server, world.ours.Pem()),
+                                                 guard, {.client_certificate = mode}));
     ASSERT_TRUE(server.started());
     grpc::SslCredentialsOptions options;
     options.pem_root_certs = world.ours.Pem();
@@ -142,9 +148,9 @@ TEST_F(Modes, AKeyThatDoesNotMatchNeverGetsThrough) {
 // The aggregator's way: TLS without client certificates.
 TEST_F(Modes, WithoutClientCertificatesAnyoneMayBeLetIn) {
   const World& world = TheWorld();
-  testing::TestServer server(
-      ServerCredentials(testing::SourceOf(world.server, ""), testing::GuardOf(testing::kAnyoneMayAll),
-                        {.client_certificate = ClientCertificate::kDontRequest}));
+  testing::TestServer server(ServerCredentials(
+      testing::SourceOf(world.server, ""), testing::GuardOf(testing::kAnyoneMayAll),
+      {.client_certificate = ClientCertificate::kDontRequest}));
   ASSERT_TRUE(server.started());
   EXPECT_EQ(Call(server, Caller::kNone), "ok");
   // Nobody asked for it, so nobody saw it.

@@ -12,10 +12,13 @@ std::shared_ptr<const Peer> PeerOf(const grpc::ServerContextBase& context) {
   const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
   std::shared_ptr<const Peer> peer;
   if (auth != nullptr) {
-    GuardedPort::Call call = grpc_compat::CallOf(*auth);
-    call.address = address;
-    const std::shared_ptr<GuardedPort> port = PortRegistry::Process().Find(call.connection);
-    if (port != nullptr) peer = port->FindPeer(call);
+    grpc_compat::CallFacts facts = grpc_compat::FactsOf(*auth);
+    facts.call.address = address;
+    const std::shared_ptr<OpenPort> port = PortRegistry::Process().Find(facts.call.connection);
+    if (port != nullptr) {
+      const auto chain = port->CompleteChain(facts.call, facts.resumed);
+      peer = port->guarded->FindPeer(facts.call);
+    }
   }
   if (peer != nullptr && peer->address == address) return peer;
   // The guard meets a connection before anybody knows its address.

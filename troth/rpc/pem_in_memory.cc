@@ -18,7 +18,8 @@ absl::Status SystemError(std::string_view what) {
                                                  std::string(what) + ": " + std::strerror(errno));
 }
 
-// A new descriptor of an anonymous file that holds `text`, last modified `version` seconds after 1970.
+// A new descriptor of an anonymous file that holds `text`, last modified `version` seconds after
+// 1970.
 absl::StatusOr<int> MakeFile(std::string_view text, int version) {
   const int descriptor = memfd_create("troth", MFD_CLOEXEC);
   if (descriptor < 0) return SystemError("memfd_create");

@@ -11,10 +11,11 @@
 
 namespace troth {
 
-// A file in memory (memfd) whose content is replaced in one step: whoever opens path() sees the old text or the new one, whole. Each
-// replacement has a modification time of its own (in whole seconds, counted up, not the time of day): gRPC reads key and certificate
-// one after the other and compares that time to notice that they changed between.
-// Thread-safe. The path works within this process, while the object lives.
+// A file in memory (memfd) whose content is replaced in one step: whoever opens path() sees the old
+// text or the new one, whole. Each replacement has a modification time of its own (in whole
+// seconds, counted up, not the time of day): gRPC reads key and certificate one after the other and
+// compares that time to notice that they changed between. Thread-safe. The path works within this
+// process, while the object lives.
 class PemInMemory {
  public:
   // Errors: file_write_failed, where the system has no memfd or no /proc.

@@ -26,7 +26,7 @@ PortRegistry& PortRegistry::Process() {
   return *registry;
 }
 
-PortRegistry::PortId PortRegistry::Add(const std::shared_ptr<GuardedPort>& port) {
+PortRegistry::PortId PortRegistry::Add(const std::shared_ptr<OpenPort>& port) {
   const std::lock_guard lock(mutex_);
   for (size_t id = 0; id < taken_.size(); ++id) {
     if (taken_[id]) continue;
@@ -47,12 +47,12 @@ void PortRegistry::Remove(PortId port) {
   taken_[port] = false;
 }
 
-void PortRegistry::Note(PortId port, const void* connection) {
+bool PortRegistry::Note(PortId port, const void* connection) {
   const std::uint64_t mixed = Mix(connection);
   std::atomic<std::uint64_t>& slot = slots_[mixed >> (64 - 12)];
   static_assert(kSlots == size_t{1} << 12);
   const std::uint64_t packed = Pack(port, connection);
-  if (packed != 0 && slot.load(std::memory_order_relaxed) == packed) return;
+  if (packed != 0 && slot.load(std::memory_order_relaxed) == packed) return false;
   Shard& shard = shards_[(mixed >> 32) % kShards];
   {
     const std::lock_guard lock(shard.mutex);
@@ -63,9 +63,10 @@ void PortRegistry::Note(PortId port, const void* connection) {
     shard.young[connection] = port;
   }
   slot.store(packed, std::memory_order_relaxed);
+  return true;
 }
 
-std::shared_ptr<GuardedPort> PortRegistry::Find(const void* connection) const {
+std::shared_ptr<OpenPort> PortRegistry::Find(const void* connection) const {
   const std::uint64_t mixed = Mix(connection);
   const std::uint64_t seen = slots_[mixed >> (64 - 12)].load(std::memory_order_relaxed);
   PortId id = kNoPort;

@@ -1,5 +1,5 @@
-// Which guarded port a connection belongs to, for PeerOf: a handler's context names the connection and nothing that Troth could
-// have hung there.
+// Which guarded port a connection belongs to, for PeerOf: a handler's context names the connection
+// and nothing that Troth could have hung there.
 #pragma once
 
 #include <array>
@@ -8,18 +8,37 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "troth/authz/guard.h"
+#include "troth/rpc/resumed_chains.h"
 
 namespace troth {
 
-// Thread-safe. A connection is the address of something that lives as long as it does; addresses are used again, so each call notes its
-// connection anew. Bounded: connections are never reported as closed, the oldest are forgotten, and Find then says nothing.
+// A port that is listened on.
+struct OpenPort {
+  std::shared_ptr<GuardedPort> guarded;
+  ResumedChains chains;
+
+  // Gives a call on a resumed session the chain that its peer sent when the session began. What is
+  // returned keeps the view in `call` alive; null when there was nothing to give.
+  std::shared_ptr<const std::string> CompleteChain(GuardedPort::Call& call, bool resumed) const {
+    if (!resumed || !call.chain_pem.empty() || call.leaf_pem.empty()) return nullptr;
+    std::shared_ptr<const std::string> chain = chains.Find(call.leaf_pem);
+    if (chain != nullptr) call.chain_pem = *chain;
+    return chain;
+  }
+};
+
+// Thread-safe. A connection is the address of something that lives as long as it does; addresses
+// are used again, so each call notes its connection anew. Bounded: connections are never reported
+// as closed, the oldest are forgotten, and Find then says nothing.
 class PortRegistry {
  public:
-  // What a port is known by while its registration lives. Small, because it is packed beside an address.
+  // What a port is known by while its registration lives. Small, because it is packed beside an
+  // address.
   using PortId = std::uint16_t;
   static constexpr PortId kNoPort = 0;
 
@@ -27,13 +46,14 @@ class PortRegistry {
   static PortRegistry& Process();
 
   // Holds no reference to `port`. kNoPort when 65,535 ports are registered.
-  PortId Add(const std::shared_ptr<GuardedPort>& port);
+  PortId Add(const std::shared_ptr<OpenPort>& port);
   void Remove(PortId port);
 
-  // For every call, before its handler. Two atomic loads for a connection that was noted lately; a lock otherwise.
-  void Note(PortId port, const void* connection);
+  // For every call, before its handler. An atomic load for a connection that was noted lately; a
+  // lock otherwise. True when the port notes the connection for the first time, or may do so.
+  bool Note(PortId port, const void* connection);
   // The port that last noted `connection`, null when it is unknown or the port is gone.
-  std::shared_ptr<GuardedPort> Find(const void* connection) const;
+  std::shared_ptr<OpenPort> Find(const void* connection) const;
 
  private:
   // Recent connections, direct-mapped: the address in the low 48 bits, the port's id above it.
@@ -49,8 +69,8 @@ class PortRegistry {
   std::array<std::atomic<std::uint64_t>, kSlots> slots_{};
   std::array<Shard, kShards> shards_;
   mutable std::mutex mutex_;
-  std::vector<std::weak_ptr<GuardedPort>> ports_ = {{}};  // by id, the first unused; guarded by mutex_
-  std::vector<bool> taken_ = {true};                      // guarded by mutex_
+  std::vector<std::weak_ptr<OpenPort>> ports_ = {{}};  // by id, the first unused; guarded by mutex_
+  std::vector<bool> taken_ = {true};                   // guarded by mutex_
 };
 
 }  // namespace troth

@@ -9,28 +9,13 @@
 namespace troth {
 namespace {
 
-class FakePort final : public GuardedPort {
- public:
-  Verdict Check(const Call& /*call*/) override { return {}; }
-  std::shared_ptr<const Peer> FindPeer(const Call& /*call*/) override {
-    return std::make_shared<Peer>();
-  }
-  ClientCertificate client_certificate() const override { return ClientCertificate::kRequire; }
-  const std::shared_ptr<IdentitySource>& identity() const override { return identity_; }
-  const std::shared_ptr<Guard>& guard() const override { return guard_; }
-
- private:
-  std::shared_ptr<IdentitySource> identity_;
-  std::shared_ptr<Guard> guard_;
-};
-
 const void* Address(size_t n) { return reinterpret_cast<const void*>(0x7f0000000000 + n * 16); }
 
 class Registry : public ::testing::Test {
  protected:
   std::unique_ptr<PortRegistry> registry_ = std::make_unique<PortRegistry>();
-  std::shared_ptr<GuardedPort> first_ = std::make_shared<FakePort>();
-  std::shared_ptr<GuardedPort> second_ = std::make_shared<FakePort>();
+  std::shared_ptr<OpenPort> first_ = std::make_shared<OpenPort>();
+  std::shared_ptr<OpenPort> second_ = std::make_shared<OpenPort>();
 };
 
 TEST_F(Registry, FindsThePortThatNotedAConnection) {

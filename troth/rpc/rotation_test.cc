@@ -1,4 +1,5 @@
 // Identities, trust, time and policy change while connections are open.
+#include <grpc/grpc_security.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -47,9 +48,9 @@ TEST_F(Rotation, AServersNextConnectionUsesItsNewCertificate) {
 }
 
 TEST_F(Rotation, AServerThatAsksWithoutVerifyingHasItsNewCertificateWithinTwoSeconds) {
-  testing::TestServer server(
-      ServerCredentials(server_, testing::GuardOf(testing::kAuthenticatedMayAll),
-                        {.verification = Verification::kAtFirstCall}));
+  testing::TestServer server(ServerCredentials(server_,
+                                               testing::GuardOf(testing::kAuthenticatedMayAll),
+                                               {.verification = Verification::kAtFirstCall}));
   const KeyPair renewed = NewServer("renewed");
   server_->Set(testing::IdentityOf(renewed, ours_.Pem()));
   EXPECT_TRUE(testing::Eventually(
@@ -75,9 +76,8 @@ TEST_F(Rotation, AClientsNewConnectionsUseItsNewCertificateWithinTwoSeconds) {
 
 TEST_F(Rotation, AClientTrustsANewAuthorityAtOnce) {
   const KeyPair foreign = other_.Issue({.common_name = "s", .names = {"127.0.0.1"}});
-  testing::TestServer server(
-      ServerCredentials(testing::SourceOf(foreign, ours_.Pem()),
-                        testing::GuardOf(testing::kAuthenticatedMayAll)));
+  testing::TestServer server(ServerCredentials(testing::SourceOf(foreign, ours_.Pem()),
+                                               testing::GuardOf(testing::kAuthenticatedMayAll)));
   const auto credentials = ChannelCredentials(client_);
   const auto ask = [&] {
     return testing::CodeOfAnswer(
@@ -104,9 +104,8 @@ TEST_F(Rotation, ANewSnapshotWithoutACertificateChangesNothing) {
 TEST_F(Rotation, WithdrawnTrustRefusesTheNextCallOnAnOpenConnection) {
   for (const Verification verification : {Verification::kAtHandshake, Verification::kAtFirstCall}) {
     const auto source = testing::SourceOf(NewServer("server"), ours_.Pem() + other_.Pem());
-    testing::TestServer server(
-        ServerCredentials(source, testing::GuardOf(testing::kAuthenticatedMayAll),
-                          {.verification = verification}));
+    testing::TestServer server(ServerCredentials(
+        source, testing::GuardOf(testing::kAuthenticatedMayAll), {.verification = verification}));
     const auto foreign = testing::SourceOf(
         other_.Issue({.common_name = "foreign", .names = {"foreign"}}), ours_.Pem());
     const auto open = testing::Connect(server.target(), ChannelCredentials(foreign));
@@ -186,6 +185,64 @@ TEST_F(Resumption, ATicketIsGoodUntilTheIdentityOrThePolicyChanges) {
   EXPECT_EQ(Connection(server, "-sess_in ticket"), "Reused");
   server_->Set(testing::IdentityOf(NewServer("server"), ours_.Pem()));
   EXPECT_EQ(Connection(server, "-sess_in ticket"), "New");
+}
+
+// A resumed session brings the client's leaf and nothing else of its chain.
+TEST_F(Resumption, AClientBelowAnIntermediateIsRecognised) {
+  const TestAuthority issuer("issuer", ours_);
+  const KeyPair deep = issuer.Issue({.common_name = "deep", .names = {"deep"}});
+  std::atomic<int> reused = 0;
+  class Service final : public testing::Talk::Service {
+   public:
+    explicit Service(std::atomic<int>& reused) : reused_(reused) {}
+    grpc::Status Say(grpc::ServerContext* context, const testing::Text* /*request*/,
+                     testing::Text* reply) override {
+      const auto values =
+          context->auth_context()->FindPropertyValues(GRPC_SSL_SESSION_REUSED_PROPERTY);
+      if (!values.empty() && values[0] == "true") ++reused_;
+      // On a thread that has not seen this connection.
+      std::shared_ptr<const Peer> peer;
+      std::thread([&] { peer = PeerOf(*context); }).join();
+      reply->set_text(peer->Describe() + (peer->verified ? ", verified" : ", not verified"));
+      return grpc::Status::OK;
+    }
+
+   private:
+    std::atomic<int>& reused_;
+  } service(reused);
+  for (const Verification verification : {Verification::kAtHandshake, Verification::kAtFirstCall}) {
+    reused = 0;
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(
+        "127.0.0.1:0",
+        ServerCredentials(server_, testing::GuardOf(testing::kAuthenticatedMayAll),
+                          {.verification = verification}),
+        &port);
+    builder.RegisterService(&service);
+    const auto server = builder.BuildAndStart();
+    ASSERT_NE(server, nullptr);
+
+    grpc_ssl_session_cache* sessions = grpc_ssl_session_cache_create_lru(10);
+    const grpc_arg argument = grpc_ssl_session_cache_create_channel_arg(sessions);
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = ours_.Pem();
+    options.pem_cert_chain = deep.chain_pem;
+    options.pem_private_key = deep.key_pem;
+    for (int i = 0; i < 4; ++i) {
+      grpc::ChannelArguments arguments;
+      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+      arguments.SetPointerWithVtable(GRPC_SSL_SESSION_CACHE_ARG, argument.value.pointer.p,
+                                     argument.value.pointer.vtable);
+      const auto channel = grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port),
+                                                     grpc::SslCredentials(options), arguments);
+      const testing::Answer answer = testing::Say(channel);
+      EXPECT_EQ(answer.text, "deep, verified") << i << " " << answer.status;
+    }
+    EXPECT_GE(reused, 1) << "the test resumed nothing";
+    grpc_ssl_session_cache_destroy(sessions);
+    server->Shutdown(std::chrono::system_clock::now());
+  }
 }
 
 }  // namespace

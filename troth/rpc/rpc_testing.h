@@ -1,4 +1,5 @@
-// For tests: an authority with its certificates, a service with a method of each kind, servers and clients with them.
+// For tests: an authority with its certificates, a service with a method of each kind, servers and
+// clients with them.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -26,8 +27,8 @@
 #include "troth/pki/key.h"
 #include "troth/rpc/call_status.h"
 #include "troth/rpc/credentials.h"
-#include "troth/rpc/rpc_testing.pb.h"
 #include "troth/rpc/rpc_testing.grpc.pb.h"
+#include "troth/rpc/rpc_testing.pb.h"
 
 namespace troth::testing {
 
@@ -143,7 +144,8 @@ inline constexpr std::string_view kAuthenticatedMayAll =
 inline constexpr std::string_view kAnyoneMayAll =
     "[[rules]]\nmethods = [\"/*\"]\nallow = [\"anyone\"]\n";
 
-inline std::shared_ptr<Guard> GuardOf(std::string_view policy, const Clock& clock = Clock::System()) {
+inline std::shared_ptr<Guard> GuardOf(std::string_view policy,
+                                      const Clock& clock = Clock::System()) {
   GuardOptions options;
   options.policy_text = policy;
   options.clock = &clock;

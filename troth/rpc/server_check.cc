@@ -15,7 +15,8 @@ namespace {
 // A chain longer than this is not looked at: a path has at most ten certificates.
 constexpr size_t kMaxShown = 32;
 
-// The name that a certificate must have for `host`: an address or a DNS name, never another kind that the text might look like.
+// The name that a certificate must have for `host`: an address or a DNS name, never another kind
+// that the text might look like.
 absl::StatusOr<AlternativeName> NameOfHost(std::string_view host) {
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
@@ -27,10 +28,11 @@ absl::StatusOr<AlternativeName> NameOfHost(std::string_view host) {
   if (IsDnsName(host, /*allow_wildcard=*/false)) {
     return AlternativeName{.kind = AlternativeName::Kind::kDns, .value = std::string(host)};
   }
-  return MakeError(Reason::kNameMismatch,
-                   "'" + Printable(host) +
-                       "' is neither a DNS name nor an IP address, so no certificate can be for it; "
-                       "say whom you expect with ExpectDnsName or ExpectSpiffeId");
+  return MakeError(
+      Reason::kNameMismatch,
+      "'" + Printable(host) +
+          "' is neither a DNS name nor an IP address, so no certificate can be for it; "
+          "say whom you expect with ExpectDnsName or ExpectSpiffeId");
 }
 
 absl::Status CheckPin(const Certificate& leaf, const std::vector<Sha256Digest>& pins, Time now) {
@@ -88,7 +90,8 @@ absl::Status CheckServer(const ShownCertificates& shown, const ExpectedServer& e
   }
   const absl::StatusOr<Certificate> leaf = Certificate::FromPem(shown.leaf_pem);
   if (!leaf.ok()) return WithContext(leaf.status(), "the server's certificate");
-  if (expected.kind() == ExpectedServer::Kind::kPinned) return CheckPin(*leaf, expected.pins(), now);
+  if (expected.kind() == ExpectedServer::Kind::kPinned)
+    return CheckPin(*leaf, expected.pins(), now);
 
   std::vector<Certificate> intermediates;
   if (!shown.chain_pem.empty()) {

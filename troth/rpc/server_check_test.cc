@@ -14,13 +14,11 @@ using testing::TestAuthority;
 class ServerCheck : public ::testing::Test {
  protected:
   std::string Check(const KeyPair& server, const ExpectedServer& expected,
-                    std::string_view target = "db.internal",
-                    const std::vector<Crl>& crls = {}, Seconds later = Seconds(0)) const {
-    const absl::Status status =
-        CheckServer({.leaf_pem = server.certificate.ToPem(),
-                     .chain_pem = server.chain_pem,
-                     .target = target},
-                    expected, trust_, crls, Clock::System().Now() + later);
+                    std::string_view target = "db.internal", const std::vector<Crl>& crls = {},
+                    Seconds later = Seconds(0)) const {
+    const absl::Status status = CheckServer(
+        {.leaf_pem = server.certificate.ToPem(), .chain_pem = server.chain_pem, .target = target},
+        expected, trust_, crls, Clock::System().Now() + later);
     return testing::CodeOfAnswer(status);
   }
 
@@ -30,21 +28,28 @@ class ServerCheck : public ::testing::Test {
 };
 
 TEST_F(ServerCheck, WantsTheHostOfTheTarget) {
-  const KeyPair server = ours_.Issue({.common_name = "s",
-                                      .names = {"db.internal", "*.pool.internal", "10.0.0.7", "::1",
-                                                "spiffe://example/db"}});
+  const KeyPair server = ours_.Issue(
+      {.common_name = "s",
+       .names = {"db.internal", "*.pool.internal", "10.0.0.7", "::1", "spiffe://example/db"}});
   const struct {
     std::string_view target;
     std::string_view answer;
   } rows[] = {
-      {"db.internal", "ok"},       {"DB.internal", "ok"},
-      {"db.internal.", "ok"},      {"a.pool.internal", "ok"},
-      {"10.0.0.7", "ok"},          {"[::1]", "ok"},
-      {"::1", "ok"},               {"a.b.pool.internal", "name_mismatch"},
-      {"10.0.0.8", "name_mismatch"}, {"other.internal", "name_mismatch"},
-      {"s", "name_mismatch"},      {"", "name_mismatch"},
+      {"db.internal", "ok"},
+      {"DB.internal", "ok"},
+      {"db.internal.", "ok"},
+      {"a.pool.internal", "ok"},
+      {"10.0.0.7", "ok"},
+      {"[::1]", "ok"},
+      {"::1", "ok"},
+      {"a.b.pool.internal", "name_mismatch"},
+      {"10.0.0.8", "name_mismatch"},
+      {"other.internal", "name_mismatch"},
+      {"s", "name_mismatch"},
+      {"", "name_mismatch"},
       // Texts that name a URI or an address of mail elsewhere are no hosts.
-      {"spiffe://example/db", "name_mismatch"}, {"uri:spiffe://example/db", "name_mismatch"},
+      {"spiffe://example/db", "name_mismatch"},
+      {"uri:spiffe://example/db", "name_mismatch"},
       {"*.pool.internal", "name_mismatch"},
   };
   for (const auto& row : rows) {
@@ -69,8 +74,8 @@ TEST_F(ServerCheck, WantsTheSpiffeIdAndNoDnsName) {
 }
 
 TEST_F(ServerCheck, TwoUriNamesAreNoSpiffeId) {
-  const KeyPair server = ours_.Issue(
-      {.common_name = "s", .names = {"spiffe://example/db", "spiffe://example/web"}});
+  const KeyPair server =
+      ours_.Issue({.common_name = "s", .names = {"spiffe://example/db", "spiffe://example/web"}});
   EXPECT_EQ(Check(server, ExpectSpiffeId(Must(SpiffeId::Parse("spiffe://example/db")))),
             "name_mismatch");
 }
@@ -105,8 +110,8 @@ TEST_F(ServerCheck, TimeCountsForPinsToo) {
   const ExpectedServer pinned = ExpectPinned({self.certificate.fingerprint()});
   EXPECT_EQ(Check(self, pinned, "", {}, testing::hours(3)), "certificate_expired");
   EXPECT_EQ(Check(self, pinned, "", {}, -testing::hours(3)), "certificate_not_yet_valid");
-  const KeyPair server = ours_.Issue(
-      {.common_name = "s", .names = {"db.internal"}, .lifetime = testing::hours(2)});
+  const KeyPair server =
+      ours_.Issue({.common_name = "s", .names = {"db.internal"}, .lifetime = testing::hours(2)});
   EXPECT_EQ(Check(server, ExpectedServer(), "db.internal", {}, testing::hours(3)),
             "certificate_expired");
 }
@@ -122,19 +127,19 @@ TEST_F(ServerCheck, FindsItsWayThroughIntermediates) {
 TEST_F(ServerCheck, HeedsRevocationLists) {
   const KeyPair server = ours_.Issue({.common_name = "s", .names = {"db.internal"}});
   const Time now = Clock::System().Now();
-  const Crl lists = Must(IssueCrl(
-      {.this_update = now - testing::hours(1),
-       .next_update = now + testing::hours(1),
-       .entries = {{.serial = server.certificate.serial_number(), .revoked_at = now}}},
-      ours_.signer()));
+  const Crl lists = Must(
+      IssueCrl({.this_update = now - testing::hours(1),
+                .next_update = now + testing::hours(1),
+                .entries = {{.serial = server.certificate.serial_number(), .revoked_at = now}}},
+               ours_.signer()));
   EXPECT_EQ(Check(server, ExpectedServer(), "db.internal", {lists}), "certificate_revoked");
 }
 
 TEST_F(ServerCheck, RefusesWhatIsNoCertificate) {
   const auto check = [&](std::string_view leaf, std::string_view chain) {
-    return testing::CodeOfAnswer(CheckServer(
-        {.leaf_pem = leaf, .chain_pem = chain, .target = "db.internal"}, ExpectedServer(), trust_,
-        {}, Clock::System().Now()));
+    return testing::CodeOfAnswer(
+        CheckServer({.leaf_pem = leaf, .chain_pem = chain, .target = "db.internal"},
+                    ExpectedServer(), trust_, {}, Clock::System().Now()));
   };
   const KeyPair server = ours_.Issue({.common_name = "s", .names = {"db.internal"}});
   EXPECT_EQ(check("", ""), "certificate_missing");
