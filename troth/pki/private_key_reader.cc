@@ -210,8 +210,10 @@ absl::StatusOr<openssl::KeyPtr> Decode(const PemBlock& block, const Secret* pass
     return Malformed(Expected() + DescribePemLabel(block.label) +
                      "; convert it with `ssh-keygen -p -m PKCS8 -f KEY`");
   } else {
-    return Malformed(Expected() + DescribePemLabel(block.label) +
-                     "; use an EC, Ed25519 or RSA key");
+    const bool known = block.label == "DSA PRIVATE KEY";
+    return MakeError(
+        known ? Reason::kAlgorithmNotAllowed : Reason::kKeyMalformed,
+        Expected() + DescribePemLabel(block.label) + "; use an EC, Ed25519 or RSA key");
   }
   if (key == nullptr) return damaged();
   return key;
