@@ -29,8 +29,10 @@ struct Contents {
   std::vector<std::string> warnings;
 };
 
-// A file's text, or an empty one for an empty path. Adds to `state` what stands for it.
-absl::StatusOr<Secret> ReadPart(const std::string& path, std::string& state) {
+// A file's text, or an empty one for an empty path. Adds to `state` what stands for it. `role` is
+// what the file is for.
+absl::StatusOr<Secret> ReadPart(const std::string& path, std::string_view role,
+                                std::string& state) {
   if (path.empty()) {
     state += "-;";
     return Secret();
@@ -38,7 +40,7 @@ absl::StatusOr<Secret> ReadPart(const std::string& path, std::string& state) {
   absl::StatusOr<std::string> text = ReadFile(path);
   if (!text.ok()) {
     state += std::string(ToStd(text.status().message())) + ";";
-    return text.status();
+    return WithContext(text.status(), role);
   }
   state += FormatFingerprint(Sha256(*text)) + ";";
   return Secret(*std::move(text));
@@ -122,24 +124,24 @@ class FileIdentity {
   absl::Status ReadOnce(Contents& contents) const {
     contents = Contents();
     absl::Status status;
-    const auto read = [&](const std::string& path, Secret& part) {
-      absl::StatusOr<Secret> text = ReadPart(path, contents.state);
+    const auto read = [&](const std::string& path, std::string_view role, Secret& part) {
+      absl::StatusOr<Secret> text = ReadPart(path, role, contents.state);
       if (text.ok()) {
         part = *std::move(text);
       } else {
         status.Update(text.status());
       }
     };
-    read(options_.certificate, contents.certificate);
+    read(options_.certificate, "certificate", contents.certificate);
     if (options_.private_key == options_.certificate) {
       contents.private_key = contents.certificate.Clone();
     } else {
-      read(options_.private_key, contents.private_key);
+      read(options_.private_key, "private key", contents.private_key);
     }
-    read(options_.trust_bundle, contents.trust_bundle);
+    read(options_.trust_bundle, "trust bundle", contents.trust_bundle);
     if (!options_.passphrase_file.empty()) {
       Secret text;
-      read(options_.passphrase_file, text);
+      read(options_.passphrase_file, "passphrase", text);
       contents.passphrase = WithoutLineEnd(text);
     }
     return status;
@@ -242,7 +244,10 @@ class FileIdentity {
     ++statistics_.rejected;
     statistics_.last_error = ToStd(status.message());
     Log(LogLevel::kWarning, "new identity is not used, the old one stays",
-        {{"file", Name()}, {"reason", CodeOf(status)}, {"error", statistics_.last_error}});
+        {{"file", Name()},
+         {"reason", CodeOf(status)},
+         {"error", statistics_.last_error},
+         {"fix", InfoOf(ReasonOf(status).value_or(Reason::kInternal)).fix}});
   }
 
   // With mutex_ held.

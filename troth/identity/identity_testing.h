@@ -55,14 +55,21 @@ inline void RewriteFile(const std::string& path, std::string_view text) {
 
 inline Time TestTime() { return *ParseTime("2026-06-01T12:00:00Z"); }
 
+// Stands still until told. Thread-safe.
 class FakeClock final : public Clock {
  public:
-  Time Now() const override { return Time(Seconds(seconds_.load())); }
+  Time Now() const override {
+    ++readings_;
+    return Time(Seconds(seconds_.load()));
+  }
   void Set(Time now) { seconds_ = now.time_since_epoch().count(); }
   void Advance(Seconds by) { seconds_ += by.count(); }
+  // How often it was asked.
+  int readings() const { return readings_; }
 
  private:
   std::atomic<Seconds::rep> seconds_ = TestTime().time_since_epoch().count();
+  mutable std::atomic<int> readings_ = 0;
 };
 
 inline PrivateKey NewKey(KeyType type = KeyType::kP256) { return *PrivateKey::Generate(type); }
