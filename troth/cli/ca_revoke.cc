@@ -62,13 +62,9 @@ int RunRevoke(const Depot& depot, RevokeArguments& arguments, const Session& ses
         result->certificate_file + " (serial " + result->certificate.serial_number().ToHex() + ")";
     if (result->was_revoked) {
       session.out << certificate << " has been revoked since " << FormatTime(result->revoked_at)
-                  << "; " << result->crl.file
-                  << " is as it was
-                     ";
+                  << "; " << result->crl.file << " is as it was\n";
     } else {
-      session.out << "Revoked " << certificate << " in " << result->crl.file
-                  << "
-                     ";
+      session.out << "Revoked " << certificate << " in " << result->crl.file << "\n";
     }
   }
   return kExitDone;
