@@ -202,19 +202,37 @@ TEST(PathSearch, TakesTheGoodPathWhateverIsWrongWithTheShortOne) {
   }
 }
 
-TEST(PathSearch, ReachesTheSameCaWithFewerCertificatesBelowWhenItMust) {
-  // From below, "top" is reached first by key identifiers over two CAs, which its pathLen forbids.
-  Wanted top = Intermediate("top", "root");
-  top.path_length = 1;
+TEST(PathSearch, ReachesACaAgainWithFewerCertificatesBelowWhenItMust) {
+  // Key identifiers lead to "top" over two CAs first, which is one too many for the anchor.
+  Wanted root = Root("root");
+  root.path_length = 2;
   Wanted direct = Intermediate("issuing", "top");
   direct.authority_key_id = "misleading";
-  const std::vector<Certificate> intermediates = {Make(top), Make(direct),
+  const std::vector<Certificate> intermediates = {Make(Intermediate("top", "root")), Make(direct),
                                                   Make(Intermediate("issuing", "side")),
                                                   Make(Intermediate("side", "top"))};
-  const PathResult result = ValidatePath(Make(Leaf("issuing")), intermediates,
-                                         Bundle({Make(Root("root"))}), {.now = kNow});
+  const PathResult result =
+      ValidatePath(Make(Leaf("issuing")), intermediates, Bundle({Make(root)}), {.now = kNow});
   EXPECT_EQ(CodeFor(result.status), "ok") << result.status;
   EXPECT_THAT(NamesOf(result.path), ::testing::ElementsAre("leaf", "issuing", "top", "root"));
+}
+
+TEST(PathSearch, ReachesACaAgainOverAnotherNameWhenItMust) {
+  // Key identifiers lead to "top" over "left" first, which the anchor's constraints exclude.
+  Wanted root = Root("root");
+  root.constraints = NameConstraints{
+      .permitted = {},
+      .excluded = {{AlternativeName::Kind::kDirectory, testing::NameFrom("left").der()}}};
+  Wanted right = Intermediate("issuing", "right");
+  right.authority_key_id = "misleading";
+  const std::vector<Certificate> intermediates = {
+      Make(Intermediate("top", "root")), Make(Intermediate("left", "top")),
+      Make(Intermediate("right", "top")), Make(Intermediate("issuing", "left")), Make(right)};
+  const PathResult result =
+      ValidatePath(Make(Leaf("issuing")), intermediates, Bundle({Make(root)}), {.now = kNow});
+  EXPECT_EQ(CodeFor(result.status), "ok") << result.status;
+  EXPECT_THAT(NamesOf(result.path),
+              ::testing::ElementsAre("leaf", "issuing", "right", "top", "root"));
 }
 
 TEST(PathSearch, TellsTheRuleThatTheBestPathBreaks) {
@@ -278,6 +296,15 @@ TEST(PathSearch, ChecksEachPairOfCertificateAndKeyOnce) {
   EXPECT_LE(result.signature_checks, 2 * clique.size() + 66);
 }
 
+TEST(PathSearch, DoesNotSearchAmongNamesThatLeadToNoAnchor) {
+  Wanted leaf = Leaf("evil");
+  leaf.issuer_key = "evil0";
+  const PathResult result =
+      ValidatePath(Make(leaf), Clique(32, false), Bundle({Make(Root("root"))}), {.now = kNow});
+  EXPECT_EQ(CodeFor(result.status), "issuer_unknown");
+  EXPECT_LE(result.signature_checks, 64U);  // for the explanation
+}
+
 TEST(PathSearch, FindsTheGoodPathInsideAHostileGraph) {
   std::vector<Certificate> intermediates = Clique(32, false);
   Wanted leaf = Leaf("evil");
@@ -314,7 +341,9 @@ struct Graph {
 
 class GraphMaker {
  public:
-  explicit GraphMaker(std::uint32_t seed) : random_(seed) {}
+  // With `misleading`, key identifiers are missing or wrong here and there, which OpenSSL does not
+  // forgive.
+  GraphMaker(std::uint32_t seed, bool misleading) : random_(seed), misleading_(misleading) {}
 
   Graph Make() {
     Wanted leaf = Leaf(Name(Pick(kNames)));
@@ -348,6 +377,8 @@ class GraphMaker {
   std::string Generation() { return Once(4) ? "-new" : ""; }
 
   void Spoil(Wanted& wanted) {
+    if (misleading_ && Once(2)) wanted.authority_key_id = "misleading";
+    if (misleading_ && Once(4)) wanted.with_subject_key_id = false;
     if (Once(12)) wanted.to = kNow - kDay;
     if (Once(25)) wanted.key_usage = kCrlSign;
     if (Once(3)) wanted.path_length = Pick(3);
@@ -364,6 +395,7 @@ class GraphMaker {
   }
 
   std::mt19937 random_;
+  const bool misleading_;
 };
 
 // Whether some simple path is good when it is all that there is.
@@ -395,7 +427,7 @@ TEST(PathSearch, FindsAPathExactlyWhenThereIsOne) {
   int good = 0;
   int total = 0;
   for (std::uint32_t seed = 0; seed < 700; ++seed) {
-    const Graph graph = GraphMaker(seed).Make();
+    const Graph graph = GraphMaker(seed, true).Make();
     std::vector<Certificate> path;
     const bool expected = HasGoodPath(graph, options, path);
     const PathResult result =
@@ -438,7 +470,7 @@ TEST(PathSearch, AgreesWithOpensslOnGoodChains) {
   int both = 0;
   int only_here = 0;
   for (std::uint32_t seed = 10'000; seed < 10'700; ++seed) {
-    const Graph graph = GraphMaker(seed).Make();
+    const Graph graph = GraphMaker(seed, false).Make();
     const int verdict = OpensslVerdict(graph.leaf, graph.intermediates, graph.anchors);
     const PathResult result =
         ValidatePath(graph.leaf, graph.intermediates, Bundle(graph.anchors), {.now = kNow});
@@ -454,7 +486,7 @@ TEST(PathSearch, AgreesWithOpensslOnGoodChains) {
     ASSERT_EQ(alone, X509_V_OK) << "seed " << seed << ": " << X509_verify_cert_error_string(alone);
     ++only_here;
   }
-  EXPECT_GT(both, 100);
+  EXPECT_GT(both, 50);
   EXPECT_GT(only_here, 0);
 }
 
