@@ -111,7 +111,8 @@ absl::StatusOr<PrivateKey> PrivateKey::Generate(KeyType type) {
   absl::StatusOr<PublicKey> public_key = PublicKeyOf(key.get());
   if (!public_key.ok()) return public_key.status();
   const SignatureAlgorithm algorithm = AlgorithmFor(*public_key);
-  return PrivateKey(std::make_unique<Impl>(std::move(key), *std::move(public_key), algorithm));
+  return PrivateKey(
+      std::make_unique<Impl>(Impl{std::move(key), *std::move(public_key), algorithm}));
 }
 
 absl::StatusOr<PrivateKey> PrivateKey::FromPem(std::string_view pem, const Secret* passphrase) {
@@ -129,7 +130,7 @@ absl::StatusOr<PrivateKey> PrivateKey::FromPem(std::string_view pem, const Secre
                          public_key->Describe() + "; make a new key");
   }
   const SignatureAlgorithm algorithm = AlgorithmFor(*public_key);
-  PrivateKey read(std::make_unique<Impl>(*std::move(key), *std::move(public_key), algorithm));
+  PrivateKey read(std::make_unique<Impl>(Impl{*std::move(key), *std::move(public_key), algorithm}));
   // Files carry the public half too, and OpenSSL believes it. Found out here, not in a peer's
   // handshake.
   const absl::StatusOr<std::string> signature = read.Sign("troth");
