@@ -19,7 +19,8 @@ T ValueOf(absl::StatusOr<T> value) {
 
 troth::Validity ValidNow() {
   const troth::Time now = troth::Clock::System().Now();
-  return {.not_before = now - std::chrono::minutes(5), .not_after = now + std::chrono::hours(24)};
+  return {.not_before = now - std::chrono::minutes(5),
+          .not_after = now + std::chrono::hours(24 * 30)};
 }
 
 troth::Signer NewSigner() {
@@ -34,18 +35,20 @@ troth::Signer NewSigner() {
   return ValueOf(troth::Signer::Create(std::move(certificate), std::move(key)));
 }
 
-void Replace(const std::string& path, const std::string& text) {
+using Pause = std::chrono::milliseconds;
+
+void Replace(const std::string& path, const std::string& text, Pause /*halfway*/) {
   const std::string next = path + ".next";
   std::ofstream(next) << text;
   std::filesystem::permissions(next, std::filesystem::perms(0600));
   std::filesystem::rename(next, path);
 }
 
-// For a moment there is half a file.
-void WriteOver(const std::string& path, const std::string& text) {
+// For a while there is half a file.
+void WriteOver(const std::string& path, const std::string& text, Pause halfway) {
   std::ofstream file(path, std::ios::trunc);
   file << text.substr(0, text.size() / 2) << std::flush;
-  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  std::this_thread::sleep_for(halfway);
   file << text.substr(text.size() / 2);
 }
 
@@ -82,12 +85,13 @@ Sequence::Sequence(std::vector<KeyPair> pairs, std::string certificate_path, std
 void Sequence::Write(int index) const {
   const KeyPair& pair = pairs_.at(index);
   const auto write = index % 4 < 2 ? Replace : WriteOver;
+  const Pause halfway = index % kSlowEvery == kSlowEvery - 1 ? Pause(30) : Pause(2);
   if (index % 2 == 0) {
-    write(key_path_, pair.private_key);
-    write(certificate_path_, pair.certificate);
+    write(key_path_, pair.private_key, halfway);
+    write(certificate_path_, pair.certificate, halfway);
   } else {
-    write(certificate_path_, pair.certificate);
-    write(key_path_, pair.private_key);
+    write(certificate_path_, pair.certificate, halfway);
+    write(key_path_, pair.private_key, halfway);
   }
 }
 

@@ -39,7 +39,10 @@ class Sequence {
   const std::string& key_path() const { return key_path_; }
 
   // Replaces the content of the two files, one after the other, with pair `index`. How depends on
-  // the index: key or certificate first; by renaming, or by writing over the old text in pieces.
+  // the index: key or certificate first; by renaming, or by writing over the old text in two
+  // halves. With every kSlowEvery-th pair there is half a file for so long that it must have been
+  // seen.
+  static constexpr int kSlowEvery = 8;
   void Write(int index) const;
   // The index of the pair with this certificate, -1 for a strange one.
   int IndexOf(std::string_view certificate_pem) const;
