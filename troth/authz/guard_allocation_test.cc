@@ -1,0 +1,71 @@
+// Counts allocations of the calling thread: a decision for a peer and method seen before makes
+// none.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "troth/authz/guard_testing.h"
+
+namespace {
+
+thread_local std::size_t allocations = 0;
+
+void* Allocate(std::size_t size) {
+  ++allocations;
+  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return Allocate(size); }
+void* operator new[](std::size_t size) { return Allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace troth {
+namespace {
+
+class GuardAllocations : public GuardTest {};
+
+TEST_F(GuardAllocations, DecisionSeenBeforeMakesNone) {
+  std::string policy = "[limits]\ncalls_per_second = 1e6\n[roles]\n";
+  for (int i = 0; i < 200; ++i) {
+    policy += "r" + std::to_string(i) + " = { dns = \"r" + std::to_string(i) + ".example\" }\n";
+  }
+  std::vector<std::string> methods;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string method = "/package.Service" + std::to_string(i) + "/Method";
+    policy += "[[rules]]\nmethods = [\"" + method + "*\"]\nallow = [\"r150\"]\n";
+    methods.push_back(method);
+  }
+  policy += "[[rules]]\nmethods = [\"/s.Open/*\"]\nallow = [\"anyone\"]\n";
+  Start(policy, Mode::kVerifyIfGiven);
+  guard_->RegisterMethods(methods);
+  const TestConnection peer = Connect(authority_.Issue({.names = {"dns:r150.example"}}));
+  const TestConnection anonymous = ConnectAnonymously();
+  ASSERT_EQ(Answer(peer, methods[0]), "");
+  ASSERT_EQ(Answer(anonymous, "/s.Open/M"), "");
+
+  const std::size_t before = allocations;
+  for (int round = 0; round < 1000; ++round) {
+    const Verdict registered = port_->Check(peer.Call(methods[static_cast<size_t>(round)]));
+    const Verdict other = port_->Check(peer.Call("/package.Service7/MethodThatIsNotRegistered"));
+    const Verdict open = port_->Check(anonymous.Call("/s.Open/M"));
+    if (!registered.allowed() || !other.allowed() || !open.allowed()) ADD_FAILURE();
+  }
+  EXPECT_EQ(allocations, before);
+}
+
+TEST_F(GuardAllocations, AreCounted) {
+  const std::size_t before = allocations;
+  const auto memory = std::make_unique<int>(1);
+  EXPECT_GT(allocations, before);
+}
+
+}  // namespace
+}  // namespace troth
