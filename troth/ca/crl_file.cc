@@ -23,6 +23,13 @@ std::optional<std::uint64_t> ToNumber(std::string_view octets) {
   return number;
 }
 
+// Rises with the clock and, within a second, with what is revoked.
+std::uint64_t NumberAt(Time now, size_t entries) {
+  constexpr std::uint64_t kPerSecond = 1 << 16;
+  return static_cast<std::uint64_t>(now.time_since_epoch().count()) * kPerSecond +
+         std::min<std::uint64_t>(entries, kPerSecond - 1);
+}
+
 }  // namespace
 
 absl::StatusOr<Crl> ReadCrl(const std::string& path, const Certificate& authority) {
@@ -51,7 +58,7 @@ absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<Revok
                             const std::string& expires, const Signer& signer, Time now) {
   CrlTemplate what{.this_update = now,
                    .next_update = signer.certificate().validity().not_after,
-                   .number = static_cast<std::uint64_t>(now.time_since_epoch().count()),
+                   .number = NumberAt(now, entries.size()),
                    .entries = std::move(entries)};
   if (!expires.empty()) {
     const absl::StatusOr<Time> next_update = TimeAfter(now, expires);

@@ -9,6 +9,7 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/ca/key_pair_files.h"
+#include "troth/pki/pem.h"
 
 namespace troth {
 namespace {
@@ -16,6 +17,27 @@ namespace {
 bool IsFileNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '_' || c == '-';
+}
+
+// certstrap 1.3.0 writes the key derivation of an encrypted EC key with parameters of type 0, which
+// is no type of DER, and which nobody but Go reads, where RFC 8018 appendix B.1.2 has NULL. Both
+// are two bytes.
+Secret WithParametersMended(Secret pem) {
+  // SEQUENCE { OBJECT IDENTIFIER hmacWithSHA256, <two bytes> }
+  constexpr std::string_view kAlgorithm("\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x09", 12);
+  constexpr std::string_view kWritten("\x00\x00", 2);
+  constexpr std::string_view kNull("\x05\x00", 2);
+  constexpr size_t kEnd = 128;  // of the algorithm, long before the key itself
+
+  const absl::StatusOr<std::vector<PemBlock>> blocks = ParsePem(pem.Reveal());
+  if (!blocks.ok() || blocks->size() != 1 || blocks->front().label != "ENCRYPTED PRIVATE KEY") {
+    return pem;
+  }
+  std::string content(blocks->front().content.Reveal());
+  const size_t parameters = content.find(kAlgorithm) + kAlgorithm.size();
+  if (content.find(kAlgorithm) > kEnd || content.compare(parameters, 2, kWritten) != 0) return pem;
+  content.replace(parameters, kNull.size(), kNull);
+  return Secret(FormatPem(blocks->front().label, content));
 }
 
 }  // namespace
@@ -85,11 +107,17 @@ absl::StatusOr<Secret> DepotKeyPem(const PrivateKey& key, const Secret& passphra
 }
 
 absl::StatusOr<PrivateKey> ReadDepotKey(const std::string& path, const AskPassphrase& ask) {
-  absl::StatusOr<PrivateKey> key = ReadKeyFile(path, nullptr);
-  if (ReasonOf(key.status()) != Reason::kKeyEncrypted || !ask) return key;
-  const absl::StatusOr<Secret> passphrase = ask(path);
-  if (!passphrase.ok()) return passphrase.status();
-  return ReadKeyFile(path, &*passphrase);
+  absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.status();
+  const Secret pem = WithParametersMended(Secret(*std::move(text)));
+  absl::StatusOr<PrivateKey> key = PrivateKey::FromPem(pem.Reveal());
+  if (ReasonOf(key.status()) == Reason::kKeyEncrypted && ask) {
+    const absl::StatusOr<Secret> passphrase = ask(path);
+    if (!passphrase.ok()) return passphrase.status();
+    key = PrivateKey::FromPem(pem.Reveal(), &*passphrase);
+  }
+  if (!key.ok()) return WithContext(key.status(), path);
+  return key;
 }
 
 absl::StatusOr<Signer> ReadAuthority(const AuthorityFiles& files, const AskPassphrase& ask,
