@@ -1,11 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <string>
 
+#include "troth/base/file.h"
 #include "troth/pki/certificate.h"
 #include "troth/pki/der_testing.h"
 
@@ -121,6 +120,8 @@ TEST(CertificateWeaknessesTest, EachIsNamed) {
   }
 }
 
+constexpr std::string_view kFolder = TROTH_SOURCE_DIR "/fuzz/corpus/certificate_fuzz";
+
 // What the commands of users' documents make.
 TEST(CertificateWeaknessesTest, OfTheSeeds) {
   const struct {
@@ -137,11 +138,10 @@ TEST(CertificateWeaknessesTest, OfTheSeeds) {
       {"dsa", "kind that is not supported"},
   };
   for (const auto& test : kCases) {
-    std::ifstream file(
-        TROTH_SOURCE_DIR "/fuzz/corpus/certificate_fuzz/" + std::string(test.file) + ".der",
-        std::ios::binary);
-    const std::string der{std::istreambuf_iterator<char>(file), {}};
-    const absl::StatusOr<Certificate> certificate = Certificate::FromDer(der);
+    const std::string file = std::string(test.file).append(".der");
+    const absl::StatusOr<std::string> der = ReadFile(JoinPath(kFolder, file));
+    ASSERT_TRUE(der.ok()) << der.status();
+    const absl::StatusOr<Certificate> certificate = Certificate::FromDer(*der);
     ASSERT_TRUE(certificate.ok()) << test.file << ": " << certificate.status();
     EXPECT_THAT(certificate->Weaknesses(), Contains(HasSubstr(std::string(test.weakness))))
         << test.file;

@@ -53,7 +53,7 @@ struct RawCrl {
   std::string extensions = ExtensionOf("2.5.29.20", Bytes("\x02\x01\x07")) +
                            ExtensionOf("2.5.29.35", Sequence({Tlv(0x80, "key id")}));
   std::string outer_algorithm = algorithm;
-  std::string signature = Tlv(der::kBitString, Bytes("\x00") + std::string(70, 's'));
+  std::string signature = Tlv(der::kBitString, Bytes("\x00").append(70, 's'));
   std::string tail_of_tbs, tail_of_list, tail;
 
   std::string Build() const {

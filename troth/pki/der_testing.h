@@ -66,12 +66,12 @@ struct RawCertificate {
   std::string subject = NameOf("subject");
   std::string public_key =
       Sequence({Sequence({Oid("1.2.840.10045.2.1"), Oid("1.2.840.10045.3.1.7")}),
-                Tlv(der::kBitString, Bytes("\x00\x04") + std::string(64, 'k'))});
+                Tlv(der::kBitString, Bytes("\x00\x04").append(64, 'k'))});
   std::string unique_ids;
   std::vector<std::string> extensions;
   std::string raw_extensions;  // in the place of `extensions` when it is not empty
   std::string outer_algorithm = algorithm;
-  std::string signature = Tlv(der::kBitString, Bytes("\x00") + std::string(70, 's'));
+  std::string signature = Tlv(der::kBitString, Bytes("\x00").append(70, 's'));
   std::string tail_of_tbs, tail_of_certificate, tail;
 
   std::string Build() const {
