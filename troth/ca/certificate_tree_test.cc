@@ -11,9 +11,9 @@
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/ca/ca_testing.h"
 #include "troth/ca/folder_lock.h"
 #include "troth/ca/key_pair_files.h"
-#include "troth/ca/test_folder_testing.h"
 #include "troth/ca/tree_layout.h"
 #include "troth/pki/path_validation.h"
 #include "troth/pki/trust_bundle.h"
@@ -21,6 +21,10 @@
 namespace troth {
 namespace {
 
+using ca_testing::Content;
+using ca_testing::FakeClock;
+using ca_testing::ModeOf;
+using ca_testing::TestFolder;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;

@@ -4,12 +4,15 @@
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/ca/ca_testing.h"
 #include "troth/ca/templates.h"
-#include "troth/ca/test_folder_testing.h"
 
 namespace troth {
 namespace {
 
+using ca_testing::Content;
+using ca_testing::FakeClock;
+using ca_testing::TestFolder;
 Signer MakeSigner(const char* name, Time now) {
   PrivateKey key = *PrivateKey::Generate(KeyType::kP256);
   const CertificateTemplate what =

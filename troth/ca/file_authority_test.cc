@@ -7,14 +7,18 @@
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/ca/ca_testing.h"
 #include "troth/ca/crl_file.h"
 #include "troth/ca/depot_listing.h"
 #include "troth/ca/key_pair_files.h"
-#include "troth/ca/test_folder_testing.h"
 
 namespace troth {
 namespace {
 
+using ca_testing::Content;
+using ca_testing::FakeClock;
+using ca_testing::ModeOf;
+using ca_testing::TestFolder;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;

@@ -9,11 +9,12 @@
 #include <utility>
 
 #include "troth/base/reason.h"
-#include "troth/ca/test_folder_testing.h"
+#include "troth/ca/ca_testing.h"
 
 namespace troth {
 namespace {
 
+using ca_testing::TestFolder;
 TEST(FolderLockTest, KeepsOutASecondHolderUntilTheFirstLetsGo) {
   const TestFolder folder;
   std::optional<FolderLock> first = *FolderLock::Acquire(folder.path());

@@ -4,13 +4,17 @@
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/ca/ca_testing.h"
 #include "troth/ca/templates.h"
-#include "troth/ca/test_folder_testing.h"
 #include "troth/pki/issue.h"
 
 namespace troth {
 namespace {
 
+using ca_testing::Content;
+using ca_testing::FakeClock;
+using ca_testing::ModeOf;
+using ca_testing::TestFolder;
 struct Pair {
   std::string key_pem;
   std::string certificate_pem;

@@ -1,4 +1,4 @@
-// What the tests of this folder share.
+// What the tests of this folder, and of the commands on it, share.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include "troth/base/file.h"
 #include "troth/base/time.h"
 
-namespace troth {
+namespace troth::ca_testing {
 
 // A folder that goes with the object.
 class TestFolder {
@@ -48,4 +48,4 @@ inline mode_t ModeOf(const std::string& path) {
   return info.st_mode & 07777;
 }
 
-}  // namespace troth
+}  // namespace troth::ca_testing
