@@ -156,7 +156,6 @@ absl::Status CheckAuthority(const Certificate& ca, CaRole role, Usage usage) {
   if (!HasUsage(ca, kKeyCertSign)) {
     return not_authority("its keyUsage lacks keyCertSign");
   }
-  if (ca.subject().empty()) return Malformed("a CA has a subject, this one's is empty");
   return CheckExtendedKeyUsage(ca, usage);
 }
 

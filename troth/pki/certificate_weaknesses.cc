@@ -99,7 +99,11 @@ std::vector<std::string> Certificate::Weaknesses() const {
   if (subject().empty() && !alternative_names().empty() && !alternative_names_critical()) {
     out.emplace_back("no subject, and the subject alternative name is not critical");
   }
-  if (self_issued && !IsSelfSigned() && public_key().kind() != PublicKey::Kind::kOther &&
+  // A CA that certifies its next key is self-issued and rightly not self-signed (RFC 5280
+  // section 3.2).
+  const bool is_marked_ca = basic_constraints().has_value() && basic_constraints()->is_ca;
+  if (self_issued && !is_marked_ca && !IsSelfSigned() &&
+      public_key().kind() != PublicKey::Kind::kOther &&
       signature_algorithm() != SignatureAlgorithm::kOther && !IsSha1(signature_algorithm())) {
     out.emplace_back(
         "subject and issuer are the same, but it is not signed with its own key: a certificate "

@@ -462,6 +462,14 @@ TEST(ValidatePath, AcceptsALeafThatIsAnAnchorAndStillChecksIt) {
   EXPECT_EQ(code({.now = kNow, .name = AlternativeName{kDns, "a.example.com"}}), "name_mismatch");
 }
 
+TEST(ValidatePath, RefusesAnAnchorWithoutIssuerAsLeaf) {
+  Wanted nameless = Leaf("");
+  nameless.issuer_key = "root";
+  const Certificate leaf = Make(nameless);
+  EXPECT_EQ(CodeFor(ValidatePath(leaf, {}, Bundle({leaf}), {.now = kNow}).status),
+            "certificate_malformed");
+}
+
 TEST(ValidatePath, DoesNotTakeAnAnchorsTwinForTheAnchor) {
   // Same name, same key id, same serial, another key.
   Wanted twin = Root("root");
