@@ -40,7 +40,7 @@ void CrlStore::LoadFile(const std::string& path, File& file) {
   const std::optional<FileVersion> version = VersionOf(path);
   if (version.has_value() && version == file.version) return;
   file.version = version;
-  const absl::StatusOr<std::string> bytes = ReadFile(path, kMaxCrlBytes);
+  const absl::StatusOr<std::string> bytes = ReadFile(path, 2 * kMaxCrlBytes);
   if (!bytes.ok()) {
     file.status = WithContext(bytes.status(), "revocation list");
     return;

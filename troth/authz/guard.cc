@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "troth/authz/guard_internal.h"
+#include "troth/authz/policy_lint.h"
 #include "troth/base/file.h"
 #include "troth/base/log.h"
 #include "troth/base/strings.h"
@@ -15,20 +16,6 @@ namespace {
 
 constexpr size_t kMethodsNamedInLog = 20;
 constexpr std::string_view kPolicyTextName = "policy";
-
-// Roles matched by a certificate's names alone, without saying which CA must have issued it.
-std::vector<std::string> RolesOfAnyIssuer(const Policy& policy) {
-  std::vector<std::string> names;
-  for (const Role& role : policy.roles()) {
-    const bool open = std::ranges::any_of(role.tables, [](const RoleTable& table) {
-      return std::ranges::none_of(table.conditions, [](const RoleCondition& condition) {
-        return condition.IsPin() || condition.text().key == RoleKey::kIssuer;
-      });
-    });
-    if (open) names.push_back(role.name);
-  }
-  return names;
-}
 
 }  // namespace
 
@@ -205,10 +192,7 @@ std::shared_ptr<const MethodTable> GuardImpl::TableFor(const Policy& policy) con
 }
 
 void GuardImpl::WarnAboutMethodsWithoutRule(const Policy& policy) const {
-  std::vector<std::string> without;
-  for (const std::string& method : methods_) {
-    if (policy.FindGroup(method) == MethodIndex::kNone) without.push_back(method);
-  }
+  std::vector<std::string> without = MethodsWithoutRule(policy, methods_);
   if (without.empty()) return;
   const std::string count = std::to_string(without.size());
   if (without.size() > kMethodsNamedInLog) {
