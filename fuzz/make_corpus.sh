@@ -1,15 +1,17 @@
 #!/bin/sh
-# Makes the seeds of the certificate and list fuzzers with openssl: certificates as users make them, and some with
-# everything that a certificate can have. The unit tests of troth/pki run it too, and compare what Troth reads with what
-# OpenSSL reads. Writes DER into FOLDER/certificate_fuzz and FOLDER/crl_fuzz; keys stay in a folder that goes at the end.
+# Makes seeds of the fuzzers with openssl: certificates as users make them, and some with
+# everything that a certificate can have; lists; requests. The unit tests of troth/pki run it too, and compare what Troth
+# reads with what OpenSSL reads. Writes one folder per fuzzer; the keys stay in another, which goes at the end.
 #
 #   fuzz/make_corpus.sh fuzz/corpus
 set -eu
 
 [ $# = 1 ] || { echo "usage: $0 FOLDER" >&2; exit 64; }
-mkdir -p "$1/certificate_fuzz" "$1/crl_fuzz"
+mkdir -p "$1/certificate_fuzz" "$1/crl_fuzz" "$1/certificate_request_fuzz" "$1/pem_fuzz"
 certificates=$(cd "$1/certificate_fuzz" && pwd)
 lists=$(cd "$1/crl_fuzz" && pwd)
+requests=$(cd "$1/certificate_request_fuzz" && pwd)
+texts=$(cd "$1/pem_fuzz" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -160,3 +162,25 @@ revoke 260103000000Z,holdInstruction,holdInstructionReject 78
 revoke 260104000000Z,keyTime,20251201000000Z 79
 make_list entries extensions.cnf
 make_list partial partial.cnf
+
+# Requests. An ECDSA signature that has to verify is nothing that a fuzzer finds by itself.
+# make_request NAME OPTION...
+make_request() {
+  name=$1
+  shift
+  openssl req -new -outform DER -out "$requests/$name.der" "$@" || fail "$name"
+}
+make_request plain -key leaf.key -subj /CN=localhost
+make_request names -key leaf.key -subj /O=o/CN=n -addext 'subjectAltName=DNS:a.example,IP:127.0.0.1,URI:spiffe://c/d,email:e@f'
+make_request asks_to_be_a_ca -key leaf.key -subj /CN=ca -addext basicConstraints=CA:TRUE -addext keyUsage=keyCertSign
+make_request rsa -newkey rsa:2048 -nodes -keyout other.key -subj /CN=rsa
+make_request ed25519 -newkey ed25519 -nodes -keyout other.key -subj /CN=ed25519
+openssl req -in "$requests/names.der" -inform DER -out "$requests/names.pem" || fail names.pem
+
+# PEM: text around blocks, two blocks, CRLF, headers, one long line. Never a private key.
+openssl x509 -in ca.pem -text -out "$texts/text_before" || fail text_before
+cat ca.pem list.pem >"$texts/two_blocks"
+sed 's/$/\r/' ca.pem >"$texts/crlf"
+{ sed 1q ca.pem; sed '1d;$d' ca.pem | tr -d '\n'; echo; sed -n '$p' ca.pem; } >"$texts/one_line"
+openssl pkey -in ca.key -pubout -out "$texts/public_key" || fail public_key
+printf -- '-----BEGIN TEXT-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,0001020304050607\n\nAAAA\n-----END TEXT-----\n' >"$texts/headers"

@@ -73,21 +73,24 @@ absl::StatusOr<AlternativeName> ParseAs(Kind kind, std::string_view text, std::s
   switch (kind) {
     case Kind::kIp: {
       std::optional<std::string> bytes = ParseIpAddress(text);
-      if (!bytes.has_value())
+      if (!bytes.has_value()) {
         return NameError(typed, "expected an IP address such as 10.0.0.1 or ::1");
+      }
       return AlternativeName{kind, *std::move(bytes)};
     }
     case Kind::kUri:
-      if (!IsUri(text))
+      if (!IsUri(text)) {
         return NameError(typed, "expected a URI such as spiffe://example.org/service");
+      }
       if (EqualsIgnoreCaseAscii(text.substr(0, text.find(':')), "spiffe")) {
         const absl::StatusOr<SpiffeId> id = SpiffeId::Parse(text);
         if (!id.ok()) return id.status();
       }
       return AlternativeName{kind, std::string(text)};
     case Kind::kEmail:
-      if (!IsEmail(text))
+      if (!IsEmail(text)) {
         return NameError(typed, "expected an email address such as a@example.org");
+      }
       return AlternativeName{kind, std::string(text)};
     default:
       if (!IsDnsName(text, true)) {
@@ -166,14 +169,17 @@ bool IsDnsName(std::string_view name, bool allow_wildcard) {
 
 std::optional<std::string> ParseIpAddress(std::string_view text) {
   // inet_pton wants a terminated text, and would stop at a NUL.
-  if (text.size() > INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos)
+  if (text.size() > INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) {
     return std::nullopt;
+  }
   const std::string terminated(text);
   std::array<char, 16> bytes{};
-  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1)
+  if (inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) {
     return std::string(bytes.data(), 4);
-  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1)
+  }
+  if (inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) {
     return std::string(bytes.data(), 16);
+  }
   return std::nullopt;
 }
 

@@ -76,8 +76,9 @@ absl::Status SkipUniqueId(der::Reader& tbs, int tag, int version) {
 absl::Status ReadVersion(der::Reader& tbs, int& version) {
   der::Element element;
   bool present = false;
-  if (!tbs.ReadOptional(der::ContextConstructed(0), "version", element, present))
+  if (!tbs.ReadOptional(der::ContextConstructed(0), "version", element, present)) {
     return tbs.status();
+  }
   if (!present) return absl::OkStatus();
   der::Reader inner = tbs.Into(element);
   int value = 0;

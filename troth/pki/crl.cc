@@ -59,20 +59,22 @@ bool IsReason(int reason) { return reason >= 0 && reason <= 10 && reason != 7 &&
 absl::Status ReadReasonCode(std::string_view value, int& reason) {
   der::Reader reader(value, "reasonCode");
   der::Element element;
-  if (!reader.Read(der::kEnumerated, "reason", element) || !reader.End("reason"))
+  if (!reader.Read(der::kEnumerated, "reason", element) || !reader.End("reason")) {
     return reader.status();
-  if (element.content.size() != 1 || !IsReason(element.content[0])) {
+  }
+  if (element.content.size() == 1) reason = static_cast<std::uint8_t>(element.content[0]);
+  if (element.content.size() != 1 || !IsReason(reason)) {
     return Failed(reader, "reason", "not a reason that a full list can have");
   }
-  reason = element.content[0];
   return absl::OkStatus();
 }
 
 absl::Status ReadInvalidityDate(std::string_view value) {
   der::Reader reader(value, "invalidityDate");
   Time ignored;
-  if (reader.PeekTag() != der::kGeneralizedTime)
+  if (reader.PeekTag() != der::kGeneralizedTime) {
     return Failed(reader, "date", "expected GeneralizedTime");
+  }
   if (reader.ReadTime("date", ignored)) reader.End("date");
   return reader.status();
 }
@@ -84,13 +86,14 @@ constexpr std::string_view kOnlyReasonCode = "\x30\x0a\x06\x03\x55\x1d\x15\x04\x
 absl::Status ReadEntryExtensions(const der::Reader& entry, const der::Element& sequence,
                                  int& reason) {
   if (sequence.content.size() == kOnlyReasonCode.size() + 1 &&
-      sequence.content.starts_with(kOnlyReasonCode) && IsReason(sequence.content.back())) {
-    reason = sequence.content.back();
-    return absl::OkStatus();
+      sequence.content.starts_with(kOnlyReasonCode)) {
+    reason = static_cast<std::uint8_t>(sequence.content.back());
+    if (IsReason(reason)) return absl::OkStatus();
   }
   std::vector<Extension> extensions;
-  if (absl::Status status = ReadExtensionList(entry.Into(sequence), extensions); !status.ok())
+  if (absl::Status status = ReadExtensionList(entry.Into(sequence), extensions); !status.ok()) {
     return status;
+  }
   for (const Extension& extension : extensions) {
     absl::Status status;
     if (extension.oid == kReasonCodeOid) {
@@ -117,8 +120,9 @@ absl::Status CheckIssuingDistributionPoint(std::string_view value) {
   der::Reader reader = outer.Into(sequence);
   der::Element name;
   bool present = false;
-  if (!reader.ReadOptional(der::ContextConstructed(0), "distributionPoint", name, present))
+  if (!reader.ReadOptional(der::ContextConstructed(0), "distributionPoint", name, present)) {
     return reader.status();
+  }
   if (!reader.AtEnd()) {
     return Failed(reader, "scope",
                   "the list covers only some certificates or reasons, or several issuers; give the "
@@ -230,10 +234,12 @@ absl::Status Crl::Fields::ReadEntries(der::Reader list) {
     }
     if (!entry.AtEnd()) {
       if (version == 1) return Failed(entry, "entry", "a list of version 1 cannot have extensions");
-      if (!entry.Read(der::kSequence, "crlEntryExtensions", element) || !entry.End("entry"))
+      if (!entry.Read(der::kSequence, "crlEntryExtensions", element) || !entry.End("entry")) {
         return entry.status();
-      if (absl::Status status = ReadEntryExtensions(entry, element, reason); !status.ok())
+      }
+      if (absl::Status status = ReadEntryExtensions(entry, element, reason); !status.ok()) {
         return status;
+      }
     }
     absl::StatusOr<SerialNumber> number = SerialNumber::FromDerContent(serial);
     if (!number.ok()) return WithContext(number.status(), kWhat);
@@ -248,8 +254,9 @@ absl::Status Crl::Fields::ReadEntries(der::Reader list) {
 
 absl::Status Crl::Fields::ReadExtensions(der::Reader list) {
   std::vector<Extension> extensions;
-  if (absl::Status status = ReadExtensionList(std::move(list), extensions); !status.ok())
+  if (absl::Status status = ReadExtensionList(std::move(list), extensions); !status.ok()) {
     return status;
+  }
   for (const Extension& extension : extensions) {
     absl::Status status;
     if (extension.oid == kCrlNumberOid) {

@@ -23,19 +23,23 @@ absl::Status Failed(der::Reader& reader, std::string_view field, std::string_vie
 absl::Status ReadSequence(std::string_view value, std::string_view what, der::Reader& content) {
   der::Reader reader(value, what);
   der::Element sequence;
-  if (!reader.Read(der::kSequence, "value", sequence) || !reader.End("value"))
+  if (!reader.Read(der::kSequence, "value", sequence) || !reader.End("value")) {
     return reader.status();
+  }
   content = reader.Into(sequence);
   return absl::OkStatus();
 }
 
 absl::Status ReadBasicConstraints(const Extension& extension, CertificateExtensions& out) {
   der::Reader reader({}, {});
-  if (absl::Status status = ReadSequence(extension.value, "basicConstraints", reader); !status.ok())
+  if (absl::Status status = ReadSequence(extension.value, "basicConstraints", reader);
+      !status.ok()) {
     return status;
+  }
   BasicConstraints constraints;
-  if (reader.PeekTag() == der::kBoolean && !reader.ReadBoolean("cA", constraints.is_ca))
+  if (reader.PeekTag() == der::kBoolean && !reader.ReadBoolean("cA", constraints.is_ca)) {
     return reader.status();
+  }
   if (reader.PeekTag() == der::kInteger) {
     int length = 0;
     if (!reader.ReadSmallInteger("pathLenConstraint", length)) return reader.status();
@@ -65,8 +69,9 @@ absl::Status ReadKeyUsage(const Extension& extension, CertificateExtensions& out
 
 absl::Status ReadExtendedKeyUsage(const Extension& extension, CertificateExtensions& out) {
   der::Reader reader({}, {});
-  if (absl::Status status = ReadSequence(extension.value, "extKeyUsage", reader); !status.ok())
+  if (absl::Status status = ReadSequence(extension.value, "extKeyUsage", reader); !status.ok()) {
     return status;
+  }
   if (reader.AtEnd()) return Failed(reader, "extKeyUsage", "it names no usage");
   std::vector<std::string>& usages = out.extended_key_usage.emplace();
   while (!reader.AtEnd()) {
@@ -102,19 +107,23 @@ absl::Status ReadSubtrees(der::Reader subtrees, std::vector<NameConstraints::Sub
 
 absl::Status ReadNameConstraints(const Extension& extension, CertificateExtensions& out) {
   der::Reader reader({}, {});
-  if (absl::Status status = ReadSequence(extension.value, "nameConstraints", reader); !status.ok())
+  if (absl::Status status = ReadSequence(extension.value, "nameConstraints", reader);
+      !status.ok()) {
     return status;
+  }
   if (reader.AtEnd()) return Failed(reader, "nameConstraints", "it constrains nothing");
   NameConstraints& constraints = out.name_constraints.emplace();
   for (const auto& [tag, list] :
        {std::pair{0, &constraints.permitted}, std::pair{1, &constraints.excluded}}) {
     der::Element subtrees;
     bool present = false;
-    if (!reader.ReadOptional(der::ContextConstructed(tag), "subtrees", subtrees, present))
+    if (!reader.ReadOptional(der::ContextConstructed(tag), "subtrees", subtrees, present)) {
       return reader.status();
+    }
     if (!present) continue;
-    if (absl::Status status = ReadSubtrees(reader.Into(subtrees), *list); !status.ok())
+    if (absl::Status status = ReadSubtrees(reader.Into(subtrees), *list); !status.ok()) {
       return status;
+    }
   }
   reader.End("nameConstraints");
   return reader.status();
@@ -123,8 +132,9 @@ absl::Status ReadNameConstraints(const Extension& extension, CertificateExtensio
 absl::Status ReadSubjectKeyId(const Extension& extension, CertificateExtensions& out) {
   der::Reader reader(extension.value, "subjectKeyIdentifier");
   der::Element id;
-  if (!reader.Read(der::kOctetString, "identifier", id) || !reader.End("identifier"))
+  if (!reader.Read(der::kOctetString, "identifier", id) || !reader.End("identifier")) {
     return reader.status();
+  }
   if (id.content.empty()) return Failed(reader, "identifier", "it is empty");
   out.subject_key_id = std::string(id.content);
   return absl::OkStatus();
@@ -162,16 +172,19 @@ absl::Status ReadCrlDistributionPoints(const Extension& extension, CertificateEx
     der::Reader point = reader.Enter(der::kSequence, "distribution point");
     der::Element part;
     bool present = false;
-    if (!point.ReadOptional(der::ContextConstructed(0), "distributionPoint", part, present))
+    if (!point.ReadOptional(der::ContextConstructed(0), "distributionPoint", part, present)) {
       return point.status();
+    }
     if (present) {
       absl::Status read = ReadDistributionPointName(point.Into(part), out.crl_distribution_points);
       if (!read.ok()) return read;
     }
-    if (!point.ReadOptional(der::ContextPrimitive(1), "reasons", part, present))
+    if (!point.ReadOptional(der::ContextPrimitive(1), "reasons", part, present)) {
       return point.status();
-    if (!point.ReadOptional(der::ContextConstructed(2), "cRLIssuer", part, present))
+    }
+    if (!point.ReadOptional(der::ContextConstructed(2), "cRLIssuer", part, present)) {
       return point.status();
+    }
     if (present) {
       std::vector<AlternativeName> issuers;
       absl::Status read = ReadGeneralNames(point.Into(part), GeneralNameContext::kName, issuers);
@@ -251,8 +264,9 @@ constexpr std::array kKnown = {
 
 absl::Status ReadAuthorityKeyId(std::string_view value, std::optional<std::string>& key_id) {
   der::Reader reader({}, {});
-  if (absl::Status status = ReadSequence(value, "authorityKeyIdentifier", reader); !status.ok())
+  if (absl::Status status = ReadSequence(value, "authorityKeyIdentifier", reader); !status.ok()) {
     return status;
+  }
   der::Element id;
   der::Element issuer;
   der::Element serial;
@@ -289,14 +303,17 @@ absl::Status ReadExtensionList(der::Reader extensions, std::vector<Extension>& o
     if (!reader.ReadOid("extension id", extension.oid)) return reader.status();
     if (reader.PeekTag() == der::kBoolean) {
       if (!reader.ReadBoolean("critical", extension.critical)) return reader.status();
-      if (!extension.critical)
+      if (!extension.critical) {
         return Failed(reader, "critical", "DER leaves FALSE out, for it is the default");
+      }
     }
     der::Element value;
-    if (!reader.Read(der::kOctetString, "extension value", value) || !reader.End("extension"))
+    if (!reader.Read(der::kOctetString, "extension value", value) || !reader.End("extension")) {
       return reader.status();
-    if (!seen.insert(extension.oid).second)
+    }
+    if (!seen.insert(extension.oid).second) {
       return Failed(reader, "extension", extension.oid + " is there twice");
+    }
     extension.value = value.content;
     out.push_back(std::move(extension));
   }
@@ -304,8 +321,9 @@ absl::Status ReadExtensionList(der::Reader extensions, std::vector<Extension>& o
 }
 
 absl::Status ReadCertificateExtensions(der::Reader extensions, CertificateExtensions& out) {
-  if (absl::Status status = ReadExtensionList(std::move(extensions), out.all); !status.ok())
+  if (absl::Status status = ReadExtensionList(std::move(extensions), out.all); !status.ok()) {
     return status;
+  }
   for (const Extension& extension : out.all) {
     const auto known = std::ranges::find(kKnown, std::string_view(extension.oid), &Known::oid);
     if (known == kKnown.end()) continue;

@@ -112,8 +112,9 @@ absl::Status ReadGeneralName(der::Reader& names, GeneralNameContext context, Alt
       out.value = element.full;
       break;
     case kRegisteredId:
-      if (!der::DecodeOid(element.content).has_value())
+      if (!der::DecodeOid(element.content).has_value()) {
         problem = "a registeredID is an OBJECT IDENTIFIER";
+      }
       out.kind = Kind::kOther;
       out.value = element.full;
       break;
@@ -128,8 +129,9 @@ absl::Status ReadGeneralNames(der::Reader names, GeneralNameContext context,
   if (!names.status().ok()) return names.status();
   if (names.AtEnd()) return Failed(names, "a list of names has at least one");
   while (!names.AtEnd()) {
-    if (absl::Status read = ReadGeneralName(names, context, out.emplace_back()); !read.ok())
+    if (absl::Status read = ReadGeneralName(names, context, out.emplace_back()); !read.ok()) {
       return read;
+    }
   }
   return absl::OkStatus();
 }
@@ -138,8 +140,9 @@ absl::StatusOr<std::vector<AlternativeName>> ReadAlternativeNames(
     std::string_view extension_value) {
   der::Reader reader(extension_value, "subjectAltName");
   der::Element sequence;
-  if (!reader.Read(der::kSequence, "names", sequence) || !reader.End("names"))
+  if (!reader.Read(der::kSequence, "names", sequence) || !reader.End("names")) {
     return reader.status();
+  }
   std::vector<AlternativeName> names;
   absl::Status read = ReadGeneralNames(reader.Into(sequence), GeneralNameContext::kName, names);
   if (!read.ok()) return read;
