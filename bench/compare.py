@@ -76,7 +76,7 @@ def variants(binaries, folder, go_sping):
             yield Variant("Troth, policy of 10,000 rules", mode, ours("troth", mode, "many"))
             yield Variant(BOTH, mode, ours("troth", mode, mode), client="troth")
             yield Variant(PONG, mode, [binaries / "troth", "pong", "--listen", "127.0.0.1:0", "--mode", mode,
-                                       "--quiet", "--policy", folder / f"{mode}.toml", *flags("--")])
+                                       "--policy", folder / f"{mode}.toml", *flags("--")])
         if go_sping:
             yield Variant(GO, mode, [go_sping, "serve", "-listen", "127.0.0.1:0", "-mode", mode, *flags("-")])
 
@@ -147,7 +147,7 @@ def table(head, rows):
         return "| " + " | ".join(str(c).ljust(w) if i == 0 else str(c).rjust(w)
                                  for i, (c, w) in enumerate(zip(cells, widths))) + " |"
 
-    rule = "|-" + "-|-".join("-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)) + "-|"
+    rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
     return "\n".join([line(head), rule, *map(line, rows)])
 
 
@@ -233,7 +233,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release", help="build folder")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--window", type=float, default=1, help="seconds of each measurement")
+    parser.add_argument("--window", type=float, default=0.7, help="seconds of each measurement")
     parser.add_argument("--in-flight", type=counts, default=[1, 32, 64], help="calls in flight, e.g. 1,64")
     parser.add_argument("--side-by-side", type=counts, default=[1, 4], help="handshakes side by side")
     parser.add_argument("--modes", type=lambda text: text.split(","), default=list(MODES))

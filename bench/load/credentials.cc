@@ -2,9 +2,7 @@
 
 #include <stdexcept>
 
-#include "troth/authz/guard.h"
 #include "troth/base/file.h"
-#include "troth/identity/identity_source.h"
 #include "troth/rpc/credentials.h"
 
 namespace bench {
@@ -38,16 +36,17 @@ std::shared_ptr<troth::IdentitySource> Watch(const Certificates& certificates,
 
 }  // namespace
 
-std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(Library library, Mode mode,
-                                                               const Certificates& certificates) {
+std::shared_ptr<troth::IdentitySource> WatchServer(const Certificates& certificates) {
+  return Watch(certificates, "server", true);
+}
+
+std::shared_ptr<troth::Guard> WatchPolicy(const Certificates& certificates) {
+  return ValueOf(troth::Guard::Create({.policy_file = certificates.policy}));
+}
+
+std::shared_ptr<grpc::ServerCredentials> PlainServerCredentials(Mode mode,
+                                                                const Certificates& certificates) {
   if (mode == Mode::kInsecure) return grpc::InsecureServerCredentials();
-  if (library == Library::kTroth) {
-    return troth::ServerCredentials(
-        Watch(certificates, "server", true),
-        ValueOf(troth::Guard::Create({.policy_file = certificates.policy})),
-        {.client_certificate = mode == Mode::kMutual ? troth::ClientCertificate::kRequire
-                                                     : troth::ClientCertificate::kDontRequest});
-  }
   grpc::SslServerCredentialsOptions options(
       mode == Mode::kMutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                             : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);

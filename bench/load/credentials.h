@@ -7,6 +7,9 @@
 #include <memory>
 #include <string>
 
+#include "troth/authz/guard.h"
+#include "troth/identity/identity_source.h"
+
 namespace bench {
 
 enum class Library { kGrpc, kTroth };
@@ -18,9 +21,16 @@ struct Certificates {
   std::string policy;  // of a server with Troth's credentials
 };
 
-// Throw std::runtime_error when a file cannot be used. kInsecure is gRPC's whichever the library.
-std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(Library library, Mode mode,
-                                                               const Certificates& certificates);
+// All of these throw std::runtime_error when a file cannot be used.
+
+// gRPC's own.
+std::shared_ptr<grpc::ServerCredentials> PlainServerCredentials(Mode mode,
+                                                                const Certificates& certificates);
+// What Troth's are made of.
+std::shared_ptr<troth::IdentitySource> WatchServer(const Certificates& certificates);
+std::shared_ptr<troth::Guard> WatchPolicy(const Certificates& certificates);
+
+// Those of a client; kInsecure is gRPC's whichever the library.
 std::shared_ptr<grpc::ChannelCredentials> MakeChannelCredentials(Library library, Mode mode,
                                                                  const Certificates& certificates);
 

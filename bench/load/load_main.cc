@@ -39,7 +39,7 @@ int Main(int argc, char** argv) {
   app.add_option("--at-once", load.at_once, "calls in flight, or handshakes side by side");
   app.add_option("--warm-up", warm_up, "seconds before the window");
   app.add_option("--window", window, "seconds that are measured");
-  app.require_subcommand(1);
+  app.require_subcommand(1)->fallthrough();
   CLI::App* calls = app.add_subcommand("calls", "calls on one channel");
   app.add_subcommand("handshakes", "new connections with one call each");
   CLI11_PARSE(app, argc, argv);
