@@ -76,16 +76,16 @@ TEST_F(PolicyExplanationTest, AnswersAsTheGuardDoes) {
   const Certificate expired =
       authority_.Issue({.validity = {TestTime() - 2 * kTestDay, TestTime() - kTestDay}});
   std::vector<std::string> peers = {"", "hello", expired.ToPem(), SelfSigned({}).ToPem()};
-  for (const std::string& name : {"dns:a.example", "dns:b.example", "spiffe://x.example/y"}) {
+  for (const std::string name : {"dns:a.example", "dns:b.example", "spiffe://x.example/y"}) {
     peers.push_back(authority_.Issue({.subject = "/CN=a", .names = {name}}).ToPem());
   }
-  for (const std::string& mode_line : {"", "mode = \"shadow\"\n"}) {
+  for (const std::string mode_line : {"", "mode = \"shadow\"\n"}) {
     const std::string text = mode_line + std::string(kPolicy);
     for (const Mode mode : {Mode::kDontRequest, Mode::kRequestUnverified, Mode::kVerifyIfGiven,
                             Mode::kRequireUnverified, Mode::kRequire}) {
       Start(text, mode);
       for (const std::string& peer : peers) {
-        for (const std::string& method : {"/s.S/M", "/s.S/InternalM", "/t.T/M"}) {
+        for (const std::string method : {"/s.S/M", "/s.S/InternalM", "/t.T/M"}) {
           const PolicyExplanation answer = Explain(PolicyOf(text), peer, method, mode);
           const Verdict verdict = port_->Check(TestConnection{.leaf_pem = peer}.Call(method));
           EXPECT_EQ(answer.allowed(), verdict.allowed());

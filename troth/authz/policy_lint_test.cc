@@ -143,7 +143,7 @@ TEST(MethodList, ReadsEachWayOfWritingOne) {
 }
 
 TEST(MethodList, RefusesWhatIsNoMethodWithItsLine) {
-  for (const std::string& bad : {"hello", "/s.S/*", "a b", "rpc X ( .p.Ping )", "/s.S"}) {
+  for (const std::string bad : {"hello", "/s.S/*", "a b", "rpc X ( .p.Ping )", "/s.S"}) {
     const auto methods = ParseMethodList("/s.S/A\n" + bad, "list.txt");
     ASSERT_FALSE(methods.ok()) << bad;
     EXPECT_EQ(ReasonOf(methods.status()), Reason::kFileWrongFormat);
