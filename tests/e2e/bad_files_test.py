@@ -153,7 +153,9 @@ class BadFiles(TestCase):
         self.started()
 
     def test_encrypted_key(self):
-        openssl("pkey", "-in", self.key, "-aes256", "-passout", "pass:secret", "-out", self.key)
+        encrypted = self.folder / "encrypted.key"
+        openssl("pkey", "-in", self.key, "-aes256", "-passout", "pass:secret", "-out", encrypted)
+        self.key = encrypted
         self.refused("key_encrypted", "passphrase", file=self.key)
 
     def test_legacy_encrypted_key(self):

@@ -95,7 +95,8 @@ class Modes(TestCase):
         expected = {
             "verify": ("peer_not_authenticated", "certificate_self_signed", "certificate_self_signed",
                        "signature_invalid", "yes"),
-            "require": ("handshake", "certificate_self_signed", "certificate_self_signed", "signature_invalid", "yes"),
+            "require": ("peer_not_authenticated", "certificate_self_signed", "certificate_self_signed", "signature_invalid",
+                        "yes"),
         }
         for mode, row in expected.items():
             with self.pong(mode, "--verification", "first-call") as server:
