@@ -124,6 +124,7 @@ TEST(DnsNameTest, WildcardStandsForExactlyOneLabel) {
       {"*.example.org", "a.example.org", true},
       {"*.example.org", "A.EXAMPLE.org", true},
       {"*.example.org", "example.org", false},
+      {"*.localhost", "localhost", false},
       {"*.example.org", ".example.org", false},
       {"*.example.org", "a.b.example.org", false},
       {"*.example.org", "aexample.org", false},
