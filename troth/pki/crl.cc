@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <utility>
 
 #include "troth/base/reason.h"
@@ -27,6 +28,9 @@ struct Crl::Fields {
   std::string_view tbs_der;  // in `der`, as signature
   std::string_view signature;
   std::vector<RevokedEntry> entries;
+
+  mutable std::mutex signer_mutex;
+  mutable std::optional<PublicKey> signer;  // the key that verified the signature
 
   // Reads `der` into the other fields. Errors: any; the caller gives them their reason.
   absl::Status Read();
@@ -259,7 +263,11 @@ absl::Status Crl::Fields::ReadExtensions(der::Reader list) {
   }
   for (const Extension& extension : extensions) {
     absl::Status status;
-    if (extension.oid == kCrlNumberOid) {
+    if (extension.critical &&
+        (extension.oid == kCrlNumberOid || extension.oid == kAuthorityKeyIdOid)) {
+      status = absl::InvalidArgumentError("extension " + extension.oid +
+                                          " must not be critical (RFC 5280 section 5.2)");
+    } else if (extension.oid == kCrlNumberOid) {
       status = ReadNumber(extension.value, number);
     } else if (extension.oid == kAuthorityKeyIdOid) {
       status = ReadAuthorityKeyId(extension.value, authority_key_id);
@@ -327,6 +335,23 @@ const std::optional<std::string>& Crl::authority_key_id() const {
 Time Crl::this_update() const { return fields_->this_update; }
 std::optional<Time> Crl::next_update() const { return fields_->next_update; }
 const std::optional<std::string>& Crl::number() const { return fields_->number; }
+absl::Status Crl::VerifySignature(const PublicKey& key) const {
+  {
+    const std::lock_guard lock(fields_->signer_mutex);
+    if (fields_->signer.has_value()) {
+      return *fields_->signer == key
+                 ? absl::OkStatus()
+                 : MakeError(Reason::kSignatureInvalid, "another key signed the revocation list");
+    }
+  }
+  absl::Status status = key.Verify(signature_algorithm(), tbs_der(), signature());
+  if (status.ok()) {
+    const std::lock_guard lock(fields_->signer_mutex);
+    fields_->signer = key;
+  }
+  return status;
+}
+
 std::string_view Crl::tbs_der() const { return fields_->tbs_der; }
 std::string_view Crl::signature() const { return fields_->signature; }
 SignatureAlgorithm Crl::signature_algorithm() const { return fields_->signature_algorithm; }

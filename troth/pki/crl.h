@@ -43,6 +43,9 @@ class Crl {
   // that.
   std::optional<Time> next_update() const;
   const std::optional<std::string>& number() const;  // content octets of the INTEGER
+  // OK when `key` signed the list. The key that did is remembered by every copy of it: a long list
+  // takes milliseconds to hash, and is asked for with every peer. Errors: as PublicKey::Verify.
+  absl::Status VerifySignature(const PublicKey& key) const;
   std::string_view tbs_der() const;
   std::string_view signature() const;
   SignatureAlgorithm signature_algorithm() const;

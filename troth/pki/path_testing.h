@@ -1,6 +1,8 @@
 // For tests: certificates and CRLs of any shape, good and bad, signed by real keys.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -235,12 +237,13 @@ struct WantedCrl {
   Time from = kNow - kDay;
   std::optional<Time> to = kNow + kDay;
   std::optional<int> number = 1;
+  bool number_critical = false;
   bool with_authority_key_id = true;
   std::vector<std::pair<int, int>> revoked = {};  // serial, reason
   bool broken_signature = false;
 };
 
-inline Crl MakeCrl(const WantedCrl& wanted) {
+inline absl::StatusOr<Crl> TryToMakeCrl(const WantedCrl& wanted) {
   const PrivateKey& key = KeyOf(wanted.key.empty() ? wanted.issuer : wanted.key);
   std::string entries;
   for (const auto& [serial, reason] : wanted.revoked) {
@@ -260,7 +263,7 @@ inline Crl MakeCrl(const WantedCrl& wanted) {
   if (wanted.number.has_value()) {
     der::Writer number;
     number.Integer(static_cast<std::uint64_t>(*wanted.number));
-    extensions += ExtensionOf("2.5.29.20", number.Take());
+    extensions += ExtensionOf("2.5.29.20", number.Take(), wanted.number_critical);
   }
   if (!extensions.empty()) extensions = Tlv(0xa0, Tlv(der::kSequence, extensions));
   const std::string tbs =
@@ -269,8 +272,12 @@ inline Crl MakeCrl(const WantedCrl& wanted) {
                 entries.empty() ? std::string() : Tlv(der::kSequence, entries), extensions});
   std::string signature = *key.Sign(tbs);
   if (wanted.broken_signature) signature.back() = static_cast<char>(signature.back() ^ 1);
-  const absl::StatusOr<Crl> made = Crl::FromDer(
+  return Crl::FromDer(
       Sequence({tbs, AlgorithmOf(key), Tlv(der::kBitString, Bytes("\x00") + signature)}));
+}
+
+inline Crl MakeCrl(const WantedCrl& wanted) {
+  const absl::StatusOr<Crl> made = TryToMakeCrl(wanted);
   if (!made.ok()) {
     ADD_FAILURE() << "the test asks for a CRL that is not read: " << made.status();
     std::abort();

@@ -174,6 +174,27 @@ TEST(Revocation, NeedsCrlSignWhenTheIssuerHasKeyUsage) {
   EXPECT_EQ(CodeFor(Check({{}}, {}, root).status), "ok");
 }
 
+TEST(Revocation, DoesNotReadAListWithACriticalNumber) {
+  EXPECT_EQ(CodeFor(testing::TryToMakeCrl({.number_critical = true}).status()), "crl_malformed");
+}
+
+TEST(Revocation, RemembersWhichKeySignedAList) {
+  const Crl crl = MakeCrl({});
+  const Crl copy = crl;
+  const PublicKey& key = testing::KeyOf("root").public_key();
+  const PublicKey& other = testing::KeyOf("other").public_key();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(CodeFor(crl.VerifySignature(other)), "signature_invalid");
+    EXPECT_EQ(CodeFor(crl.VerifySignature(key)), "ok");
+    EXPECT_EQ(CodeFor(copy.VerifySignature(key)), "ok");
+    EXPECT_EQ(CodeFor(copy.VerifySignature(other)), "signature_invalid");
+  }
+  const Crl changed = MakeCrl({.broken_signature = true});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(CodeFor(changed.VerifySignature(key)), "signature_invalid");
+  }
+}
+
 // root -> middle -> leaf.
 std::string CheckChain(const std::vector<WantedCrl>& lists, RevocationCheck mode,
                        std::string* failed = nullptr) {

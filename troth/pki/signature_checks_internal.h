@@ -37,9 +37,11 @@ class SignatureChecks {
   }
 
  private:
+  // A certificate or a list.
   struct Signed {
     SignatureAlgorithm algorithm;
     std::string_view message, signature;
+    const Crl* crl = nullptr;
   };
   const absl::Status& Verify(const Signed& what, const PublicKey& key);
   int IdOf(const PublicKey& key);
