@@ -48,7 +48,11 @@ absl::Status StatusOfCall(const grpc::Status& status) {
   }
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     if (const std::optional<HandshakeFailure> failure = ExplainHandshake(message)) {
-      return MakeError(failure->reason, failure->message + " (" + message + ")");
+      constexpr std::string_view kLast = "last error: ";
+      const size_t last = message.find(kLast);
+      const std::string detail =
+          last == std::string::npos ? message : message.substr(last + kLast.size());
+      return MakeError(failure->reason, failure->message + " (" + detail + ")");
     }
   }
   return {static_cast<absl::StatusCode>(status.error_code()), message};

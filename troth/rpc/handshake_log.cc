@@ -54,11 +54,14 @@ bool IsAboutTls(std::string_view file) {
          file.find("/security/") != std::string_view::npos;
 }
 
-// For every client that asks for a name (SNI) which the server's certificate does not spell out, an
-// address for instance. The client decides whether the name is right; there is one certificate to
-// choose from.
+// What gRPC calls an error and is none.
 bool IsNoise(std::string_view message) {
-  return message.starts_with("No match found for server name");
+  // For every client that asks for a name (SNI) which the server's certificate does not spell out,
+  // an address for instance. The client decides whether the name is right; there is one certificate
+  // to choose from.
+  return message.starts_with("No match found for server name") ||
+         // After a server that could not listen, which is said elsewhere.
+         message.find("shutdown being shutdown before its server") != std::string_view::npos;
 }
 
 void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
@@ -69,7 +72,7 @@ void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
   {
     const std::lock_guard lock(state.mutex);
     options = state.options;
-    log = TakeTurn(state, left_out);
+    log = options->log && TakeTurn(state, left_out);
   }
   if (log) {
     Log(LogLevel::kWarning, "a TLS handshake failed",
@@ -82,7 +85,7 @@ void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
           {{"count", std::to_string(left_out)}});
     }
   }
-  if (options != nullptr && options->on_failure) options->on_failure(failure);
+  if (options->on_failure) options->on_failure(failure);
 }
 
 void OnGrpcLog(gpr_log_func_args* line) {

@@ -8,6 +8,7 @@
 namespace troth {
 
 struct HandshakeLogOptions {
+  bool log = true;  // false: only on_failure is told
   // Called for each failed handshake that gRPC reports, from gRPC's thread; must not block, throw
   // or log.
   std::function<void(const HandshakeFailure&)> on_failure;
