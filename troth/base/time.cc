@@ -48,7 +48,8 @@ std::string FormatTime(Time time) {
   std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ",
                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
                 static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-                static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
+                static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
   return out.data();
 }
 
@@ -79,13 +80,15 @@ std::optional<Time> ParseTime(std::string_view text) {
 
 std::string FormatDuration(Seconds duration) {
   struct Unit {
-    long long seconds;
+    unsigned long long seconds;
     const char* name;
   };
-  static constexpr std::array<Unit, 4> kUnits = {{{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}}};
-  long long left = duration.count();
-  std::string out = left < 0 ? "-" : "";
-  if (left < 0) left = -left;
+  static constexpr std::array<Unit, 4> kUnits = {
+      {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}}};
+  const bool negative = duration.count() < 0;
+  auto left = static_cast<unsigned long long>(duration.count());
+  if (negative) left = 0 - left;  // unsigned, for the least value has no positive counterpart
+  std::string out = negative ? "-" : "";
   for (size_t i = 0; i < kUnits.size(); ++i) {
     if (left < kUnits[i].seconds && i + 1 < kUnits.size()) continue;
     out += std::to_string(left / kUnits[i].seconds) + " " + kUnits[i].name;
@@ -105,17 +108,28 @@ std::optional<Seconds> ParseDuration(std::string_view text) {
   while (!text.empty()) {
     long long value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || value < 0 || value > kMax) return std::nullopt;
+    if (error != std::errc() || text.front() == '-' || value > kMax) return std::nullopt;
     text.remove_prefix(static_cast<size_t>(end - text.data()));
     long long unit = 1;
     if (!text.empty()) {
       switch (text.front()) {
-        case 's': unit = 1; break;
-        case 'm': unit = 60; break;
-        case 'h': unit = 3600; break;
-        case 'd': unit = 86400; break;
-        case 'w': unit = 604800; break;
-        default: return std::nullopt;
+        case 's':
+          unit = 1;
+          break;
+        case 'm':
+          unit = 60;
+          break;
+        case 'h':
+          unit = 3600;
+          break;
+        case 'd':
+          unit = 86400;
+          break;
+        case 'w':
+          unit = 604800;
+          break;
+        default:
+          return std::nullopt;
       }
       text.remove_prefix(1);
     }
