@@ -126,6 +126,7 @@ absl::StatusOr<Inputs> ReadInputs(const Arguments& arguments, const Clock& clock
 
 std::string PathInJson(const std::vector<Certificate>& path) {
   std::vector<std::string> objects;
+  objects.reserve(path.size());
   for (const Certificate& certificate : path) {
     objects.push_back("{" + JsonFields(certificate) + "}");
   }

@@ -2,6 +2,7 @@
 // have.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -57,7 +58,7 @@ class NameRules {
 
   static constexpr size_t kKinds = static_cast<size_t>(Kind::kOther) + 1;
   const Rules& RulesOf(Kind kind) const { return rules_[static_cast<size_t>(kind)]; }
-  Rules rules_[kKinds];
+  std::array<Rules, kKinds> rules_;
 };
 
 }  // namespace troth
