@@ -2,6 +2,7 @@
 
 #include <grpc/support/log.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <memory>
@@ -54,14 +55,22 @@ bool IsAboutTls(std::string_view file) {
          file.find("/security/") != std::string_view::npos;
 }
 
-// What gRPC calls an error and is none.
+// What gRPC calls an error and is none, or is the echo of one that another line tells better.
 bool IsNoise(std::string_view message) {
-  // For every client that asks for a name (SNI) which the server's certificate does not spell out,
-  // an address for instance. The client decides whether the name is right; there is one certificate
-  // to choose from.
-  return message.starts_with("No match found for server name") ||
-         // After a server that could not listen, which is said elsewhere.
-         message.find("shutdown being shutdown before its server") != std::string_view::npos;
+  constexpr std::string_view kNoise[] = {
+      // For every client that asks for a name (SNI) which the server's certificate does not spell
+      // out, an address for instance. The client decides whether the name is right; there is one
+      // certificate to choose from.
+      "No match found for server name",
+      // After a server that could not listen, which is said elsewhere.
+      "shutdown being shutdown before its server",
+      // Around OpenSSL's own words, when the other side ends a connection by an alert.
+      "Corruption detected.",
+      "Decryption error: TSI_DATA_CORRUPTED",
+      "SSL_write failed with error SSL_ERROR_ZERO_RETURN",
+  };
+  return std::ranges::any_of(
+      kNoise, [&](std::string_view part) { return message.find(part) != std::string_view::npos; });
 }
 
 void OnFailure(const HandshakeFailure& failure, std::string_view detail) {

@@ -97,6 +97,9 @@ constexpr auto kRows = std::to_array<Row>({
     {"Socket closed", Reason::kHandshakeFailed,
      "the other side hung up; when that happens at once, it refused our certificate or misses one, "
      "and its log says which"},
+    {"Endpoint read failed", Reason::kHandshakeFailed,
+     "the other side hung up; when that happens at once, it refused our certificate or misses one, "
+     "and its log says which"},
     {"Broken pipe", Reason::kHandshakeFailed, "the other side hung up"},
     {"andshake failed", Reason::kHandshakeFailed, "the TLS handshake failed"},
 });

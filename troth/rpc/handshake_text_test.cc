@@ -45,6 +45,9 @@ TEST(ExplainHandshake, ReadsWhatGrpcAndOpensslPrint) {
       {"failed to connect to all addresses; last error: UNAVAILABLE: ipv4:127.0.0.1:1: Socket "
        "closed",
        Reason::kHandshakeFailed},
+      {"failed to connect to all addresses; last error: UNAVAILABLE: ipv4:127.0.0.1:1: Endpoint "
+       "read failed",
+       Reason::kHandshakeFailed},
   };
   for (const auto& row : rows) {
     const auto failure = ExplainHandshake(row.text);
