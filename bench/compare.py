@@ -141,13 +141,15 @@ def spread(values, digits):
 
 
 def table(head, rows):
+    """Markdown that is readable as it is. Columns of names are set to the left, those of figures to the right."""
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+    left = [title in ("server", "what", "case", "goal", "") for title in head]
 
     def line(cells):
-        return "| " + " | ".join(str(c).ljust(w) if i == 0 else str(c).rjust(w)
-                                 for i, (c, w) in enumerate(zip(cells, widths))) + " |"
+        return "| " + " | ".join(str(c).ljust(w) if l else str(c).rjust(w)
+                                 for c, w, l in zip(cells, widths, left)) + " |"
 
-    rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
+    rule = "|" + "|".join("-" * (w + 2) if l else "-" * (w + 1) + ":" for w, l in zip(widths, left)) + "|"
     return "\n".join([line(head), rule, *map(line, rows)])
 
 
@@ -171,59 +173,94 @@ class Results:
         return [a - b for a, b in zip(self.of(mode, name, kind, at_once, what),
                                       self.of(mode, base, kind, at_once, what))]
 
-    def table(self, mode, kind, at_once):
-        rows = []
-        for name in dict.fromkeys(n for m, n, k, a in self.samples if (m, k, a) == (mode, kind, at_once)):
-            def values(what):
-                return self.of(mode, name, kind, at_once, what)
-
-            rows.append([
-                name, f"{statistics.median(values('p50_us')):.0f}", f"{statistics.median(values('p99_us')):.0f}",
-                f"{statistics.median(values('per_second')):,.0f}", spread(values("server_cpu_us"), 1),
-                spread(self.ratios(mode, name, PLAIN, kind, at_once, "server_cpu_us"), 2) if name != PLAIN else "1",
-                spread(self.ratios(mode, name, GO, kind, at_once, "server_cpu_us"), 2) if name != GO else "1",
-                spread(self.ratios(mode, name, PLAIN, kind, at_once, "per_second"), 2) if name != PLAIN else "1",
-            ])
+    def table(self, mode, kind, counts):
         thing = "calls" if kind == "calls" else "handshakes"
-        return table(["server", "p50 us", "p99 us", f"{thing}/s", "server CPU us each", "CPU x gRPC", "CPU x gRPC-Go",
-                      f"{thing}/s x gRPC"], rows)
-
-    def goals(self):
         rows = []
+        for at_once in counts:
+            for name in dict.fromkeys(n for m, n, k, a in self.samples if (m, k, a) == (mode, kind, at_once)):
+                def median(what):
+                    return statistics.median(self.of(mode, name, kind, at_once, what))
+
+                def ratio(base, what):
+                    return "1" if name == base else spread(self.ratios(mode, name, base, kind, at_once, what), 2)
+
+                rows.append([at_once, name, f"{median('p50_us'):.0f}", f"{median('p99_us'):.0f}",
+                             f"{median('per_second'):,.0f}",
+                             spread(self.of(mode, name, kind, at_once, "server_cpu_us"), 1),
+                             ratio(PLAIN, "server_cpu_us"), ratio(GO, "server_cpu_us"), ratio(PLAIN, "per_second")])
+        return table(["at once", "server", "p50 us", "p99 us", f"{thing}/s", "server CPU us", "CPU x gRPC",
+                      "CPU x gRPC-Go", f"{thing}/s x gRPC"], rows)
+
+    def goals(self, decisions):
+        rows = []
+
+        def row(what, goal, text, measured, limit):
+            rows.append([what, goal, text, "met" if measured <= limit else "missed"])
+
+        for name, nanoseconds, allocations in decisions:
+            if name == GOAL_DECISION:
+                row("a decision with 10,000 rules, ns", "under 150", f"{nanoseconds:.0f}", nanoseconds, 150)
+                row("allocations in it", "0", f"{allocations:g}", allocations, 0)
         for at_once in (1, 32, 64):
             cost = self.differences("mutual", GUARDED, PLAIN, "calls", at_once, "server_cpu_us")
             if cost:
-                rows.append([f"cost of the guard, CPU us a call over plain gRPC, {at_once} in flight", "at most 3",
-                             spread(cost, 1), "met" if statistics.median(cost) <= 3 else "missed"])
+                row(f"CPU of identity and guard over plain gRPC's mutual TLS, us a call, {at_once} in flight",
+                    "at most 3", spread(cost, 1), statistics.median(cost), 3)
         for at_once, goal in ((1, 0.7), (32, 0.9)):
             ratio = self.ratios("mutual", PONG, GO, "calls", at_once, "server_cpu_us")
             if ratio:
-                rows.append([f"CPU of troth pong, mutual TLS and policy, x gRPC-Go, {at_once} in flight",
-                             f"at most {goal}", spread(ratio, 2),
-                             "met" if statistics.median(ratio) <= goal else "missed"])
-        return table(["goal", "", "measured", ""], rows)
+                row(f"CPU of troth pong with mutual TLS and policy, x gRPC-Go, {at_once} in flight",
+                    f"at most {goal}", spread(ratio, 2), statistics.median(ratio), goal)
+        return table(["what", "goal", "measured", ""], rows)
+
+
+GOAL_DECISION = "RegisteredMethod/rules:10000"
+
+
+def read_decisions(path):
+    """[(name, ns, allocations)] from the JSON of bench/guard_bench: medians, where it was repeated."""
+    if not path:
+        return []
+    runs = json.loads(path.read_text())["benchmarks"]
+    medians = [r for r in runs if r.get("aggregate_name") == "median"] or runs
+    return [(r.get("run_name", r["name"]).split("/iterations")[0], r["cpu_time"], r.get("allocations"))
+            for r in medians]
 
 
 def report(results, arguments, machine, description):
     others, stolen = machine.others()
+    decisions = read_decisions(arguments.decisions)
     lines = [
-        f"Measured on {datetime.date.today().isoformat()} with `bench/compare.py --rounds {arguments.rounds} "
-        f"--window {arguments.window:g}`: {description}.",
+        f"Measured on {datetime.date.today().isoformat()} with `make bench` ({arguments.rounds} rounds, windows of "
+        f"{arguments.window:g} s): {description}.",
         f"Meanwhile other programs used {others:.2f} cores and the hypervisor took {stolen:.2f}."
         + (" Too much: the figures are not to be relied on." if others + stolen > 0.1 else ""),
         "",
-        f"Medians of {arguments.rounds} rounds (least-greatest). The load runs on the same cores as the server and has "
-        "gRPC's C++ client, with gRPC's own credentials unless Troth is \"at both ends\".",
+        "Medians (least-greatest).",
+        "", "### Goals", "", results.goals(decisions),
     ]
-    for kind, counts in (("calls", arguments.in_flight), ("handshakes", arguments.side_by_side)):
-        for mode, title in MODES.items():
-            for at_once in counts:
-                if (mode, PLAIN, kind, at_once) in results.samples:
-                    what = f"{at_once} in flight on one channel" if kind == "calls" else \
-                        f"new connection, one call, close; {at_once} at once"
-                    lines += ["", f"### {title}: {what}", "", results.table(mode, kind, at_once)]
-    lines += ["", "### Goals", "", results.goals(), ""]
-    return "\n".join(lines)
+    if decisions:
+        rows = [[name, f"{ns:.0f}", "" if allocations is None else f"{allocations:g}"]
+                for name, ns, allocations in decisions]
+        lines += ["", "### Decisions of the guard", "", table(["case", "ns", "allocations"], rows)]
+    for kind, counts, title in (("calls", arguments.in_flight, "calls on one channel"),
+                                ("handshakes", arguments.side_by_side, "a new connection, one call, close")):
+        for mode, mode_title in MODES.items():
+            if any((m, k) == (mode, kind) for m, _, k, _ in results.samples):
+                lines += ["", f"### {mode_title}: {title}", "", results.table(mode, kind, counts)]
+    return "\n".join(lines) + "\n"
+
+
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+
+
+def write_into(path, text):
+    """Replaces what stands between the two marks of a document."""
+    before, _, rest = path.read_text().partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise SystemExit(f"{path}: expected the lines {BEGIN.strip()} and {END.strip()}")
+    path.write_text(before + BEGIN + "\n" + text + "\n" + END + after)
 
 
 def parse_arguments():
@@ -238,6 +275,8 @@ def parse_arguments():
     parser.add_argument("--side-by-side", type=counts, default=[1, 4], help="handshakes side by side")
     parser.add_argument("--modes", type=lambda text: text.split(","), default=list(MODES))
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "bench" / "results.md")
+    parser.add_argument("--decisions", type=pathlib.Path, help="JSON that bench/guard_bench wrote")
+    parser.add_argument("--into", type=pathlib.Path, help="document whose marked part is replaced by the results")
     return parser.parse_args()
 
 
@@ -277,6 +316,8 @@ def main():
     print(text)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text)
+    if arguments.into:
+        write_into(arguments.into, text)
     arguments.out.with_suffix(".json").write_text(json.dumps(
         [{"mode": m, "server": n, "kind": k, "at_once": a, "rounds": r} for (m, n, k, a), r in results.samples.items()],
         indent=1))

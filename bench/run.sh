@@ -16,12 +16,9 @@ else
   echo "no go on the PATH: no comparison with gRPC-Go" >&2
 fi
 
-for benchmark in build/release/bench/*_bench; do
-  if [[ -x "$benchmark" ]]; then
-    echo "== $(basename "$benchmark")"
-    "$benchmark" | tee "$out/$(basename "$benchmark").txt"
-  fi
-done
+echo "== decisions of the guard"
+build/release/bench/guard_bench --benchmark_repetitions=5 --benchmark_report_aggregates_only=true \
+  --benchmark_out="$out/guard.json" --benchmark_out_format=json
 echo "== calls and handshakes (several minutes)"
-python3 -B bench/compare.py "$@"
-echo "the same is in $out/results.md, every measurement in $out/results.json"
+python3 -B bench/compare.py --decisions "$out/guard.json" "$@"
+echo "The same is in $out/results.md, every measurement in $out/results.json."
