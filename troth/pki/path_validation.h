@@ -99,7 +99,11 @@ struct PathResult {
 //   access are not critical, policyConstraints are; keyCertSign is for CAs (section 4.2.1).
 // * A CA whose basicConstraints are not critical, or that has no keyUsage, is accepted with a
 // warning, as is version 1 for a leaf.
-// * Revocation: see troth/pki/revocation_internal.h.
+// * Revocation: a list counts when its issuer's name matches and the issuer's key signed it; one of
+//   that name under another key is ignored with a warning. The newest (by number, then thisUpdate)
+//   must be current, have a number and a nextUpdate, and an issuer that may sign lists, under
+//   kWhereListed too. An entry in any current list revokes; only a certificateHold is lifted by a
+//   newer list. Why: troth/pki/revocation_internal.h.
 PathResult ValidatePath(const Certificate& leaf, const std::vector<Certificate>& intermediates,
                         const TrustBundle& trust, const PathOptions& options);
 
