@@ -25,23 +25,23 @@ namespace troth {
 
 // A call that was refused, for the application's callback.
 struct Refusal {
-  std::shared_ptr<const Peer> peer;
-  std::string method;
-  std::string rule;  // "rule 2 (/a.B/*)" or empty when no rule decided
+  std::shared_ptr<const Peer> peer = {};
+  std::string method = {};
+  std::string rule = {};  // "rule 2 (/a.B/*)" or empty when no rule decided
   Reason reason = Reason::kInternal;
-  std::string message;  // what the client is told
-  bool shadow = false;  // the policy is in shadow mode: the call went through
+  std::string message = {};  // what the client is told
+  bool shadow = false;       // the policy is in shadow mode: the call went through
 };
 
 struct GuardOptions {
-  std::string policy_file;             // watched; a broken new version keeps the old one
-  std::string policy_text;             // in place of a file, for a fixed policy
-  std::vector<std::string> crl_paths;  // files or folders of CRLs (PEM or DER), watched
+  std::string policy_file = {};             // watched; a broken new version keeps the old one
+  std::string policy_text = {};             // in place of a file, for a fixed policy
+  std::vector<std::string> crl_paths = {};  // files or folders of CRLs (PEM or DER), watched
   RevocationCheck revocation = RevocationCheck::kWhereListed;
-  Seconds crl_grace{0};  // how long past nextUpdate a CRL still counts as current
-  RateLimit rate_limit;  // per peer (certificate); peers without one: per connection
-  std::function<void(const Refusal&)>
-      on_refusal;                                 // from the call's thread; must not block or throw
+  Seconds crl_grace{0};       // how long past nextUpdate a CRL still counts as current
+  RateLimit rate_limit = {};  // per peer (certificate); peers without one: per connection
+  std::function<void(const Refusal&)> on_refusal =
+      {};                                         // from the call's thread; must not block or throw
   std::chrono::milliseconds poll_interval{1000};  // of watched files, see FileWatcher
   const Clock* clock = &Clock::System();          // not owned
 };
@@ -86,10 +86,10 @@ class GuardedPort {
     // decisions by it together with the leaf. The views need to live only as long as the call to
     // Check.
     const void* connection = nullptr;
-    std::string_view leaf_pem;   // empty: no certificate
-    std::string_view chain_pem;  // what else the peer sent
-    std::string_view method;     // "/package.Service/Method" or "GET /path"
-    std::string_view address;    // for log and callback, empty when unknown
+    std::string_view leaf_pem = {};   // empty: no certificate
+    std::string_view chain_pem = {};  // what else the peer sent
+    std::string_view method = {};     // "/package.Service/Method" or "GET /path"
+    std::string_view address = {};    // for log and callback, empty when unknown
   };
   virtual ~GuardedPort() = default;
 

@@ -29,11 +29,11 @@ struct TreeOptions {
   std::string folder = "core/certs";
   // Of every key that is made. Nothing: RSA 4096 for a first CA and RSA 2048 for first leaves; the
   // type of the key that is replaced afterwards.
-  std::optional<KeyType> key_type;
-  int days = 365;                             // lifetime of leaves, cut where their CA ends sooner
-  int authority_days = 365;                   // lifetime of a CA
-  std::vector<AlternativeName> server_names;  // of the server, beside those that it has
-  const Secret* passphrase = nullptr;         // opens ca.key when that is encrypted; not owned
+  std::optional<KeyType> key_type = {};
+  int days = 365;            // lifetime of leaves, cut where their CA ends sooner
+  int authority_days = 365;  // lifetime of a CA
+  std::vector<AlternativeName> server_names = {};  // of the server, beside those that it has
+  const Secret* passphrase = nullptr;              // opens ca.key when that is encrypted; not owned
 };
 
 // A certificate that was made, with its files.

@@ -27,11 +27,11 @@ namespace troth {
 // A key that is made or, when `file` is there, read.
 struct KeyChoice {
   KeyType type = KeyType::kRsa2048;
-  std::string file;  // empty: a new key in the depot
+  std::string file = {};  // empty: a new key in the depot
   // Asked once nothing else stands in the way; an empty answer leaves a new key in the clear. Must
   // be set.
-  std::function<absl::StatusOr<Secret>()> new_passphrase;
-  AskPassphrase open_passphrase;
+  std::function<absl::StatusOr<Secret>()> new_passphrase = {};
+  AskPassphrase open_passphrase = {};
 };
 
 struct WrittenFile {

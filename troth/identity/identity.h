@@ -29,9 +29,9 @@ class Identity {
   // key_mismatch (names both), key_too_weak, certificate_expired, certificate_not_yet_valid,
   // issuer_unknown, and those of reading keys, certificates and bundles.
   struct Parts {
-    std::string_view certificate_pem;
-    std::string_view private_key_pem;
-    std::string_view trust_bundle_pem;
+    std::string_view certificate_pem = {};
+    std::string_view private_key_pem = {};
+    std::string_view trust_bundle_pem = {};
     const Secret* passphrase = nullptr;
     bool allow_untrusted_chain = false;
     // What errors and warnings call the parts: the files that they were read from, where there are

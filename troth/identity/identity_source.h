@@ -20,10 +20,10 @@ using Subscription = std::shared_ptr<void>;
 struct FileIdentityOptions {
   // Paths of PEM files. certificate and private_key may be one file; both empty: trust only.
   // trust_bundle may be empty: trust nobody.
-  std::string certificate;
-  std::string private_key;
-  std::string trust_bundle;
-  std::string passphrase_file;         // opens an encrypted private_key
+  std::string certificate = {};
+  std::string private_key = {};
+  std::string trust_bundle = {};
+  std::string passphrase_file = {};    // opens an encrypted private_key
   bool allow_untrusted_chain = false;  // see Identity::Parts
   // How often files are looked at where inotify sees nothing (network file systems); inotify reacts
   // within milliseconds.

@@ -20,14 +20,14 @@ struct CertificateTemplate {
   DistinguishedName subject;
   Validity validity;
   PublicKey public_key;
-  std::vector<AlternativeName> alternative_names;
+  std::vector<AlternativeName> alternative_names = {};
   std::optional<BasicConstraints> basic_constraints =
       BasicConstraints{};       // leaf: CA:FALSE, critical
   std::uint16_t key_usage = 0;  // 0: by the key type (leaf) or certSign+crlSign (CA)
-  std::vector<std::string> extended_key_usage;  // dotted OIDs; empty: no extension
+  std::vector<std::string> extended_key_usage = {};  // dotted OIDs; empty: no extension
   bool extended_key_usage_critical = false;
-  std::optional<NameConstraints> name_constraints;
-  std::vector<std::string> crl_urls, ca_issuer_urls, ocsp_urls;
+  std::optional<NameConstraints> name_constraints = {};
+  std::vector<std::string> crl_urls = {}, ca_issuer_urls = {}, ocsp_urls = {};
 };
 
 // A CA certificate with its key, which belong together (checked by Create). Move-only; thread-safe
@@ -69,8 +69,8 @@ absl::StatusOr<Certificate> IssueSelfSigned(const CertificateTemplate& what, con
 struct CrlTemplate {
   Time this_update;
   Time next_update;
-  std::uint64_t number = 1;           // each list of an issuer has a higher one than the last
-  std::vector<RevokedEntry> entries;  // in any order, each serial once
+  std::uint64_t number = 1;                // each list of an issuer has a higher one than the last
+  std::vector<RevokedEntry> entries = {};  // in any order, each serial once
 };
 // A version-2 list of `signer`, sorted by serial, read back and compared like a certificate.
 // Errors: request_malformed (nextUpdate not after thisUpdate, a serial twice, a reason that RFC

@@ -36,7 +36,7 @@ struct PathOptions {
   Usage usage = Usage::kAny;
   // When set, the leaf must have this name (RFC 6125: alternative names only, never the common
   // name).
-  std::optional<AlternativeName> name;
+  std::optional<AlternativeName> name = {};
   const std::vector<Crl>* crls = nullptr;  // not owned
   RevocationCheck revocation = RevocationCheck::kWhereListed;
   // A CRL past its nextUpdate is refused (crl_expired) once this much more time has gone.

@@ -78,10 +78,10 @@ ExpectedServer ExpectPinned(
     std::vector<Sha256Digest> fingerprints);  // exact leaf, also self-signed
 
 struct ChannelOptions {
-  ExpectedServer server;
+  ExpectedServer server = {};
   // Files of CRLs (PEM or DER), read anew for each connection; a server that one of them lists is
   // refused, and so is every server while one cannot be read.
-  std::vector<std::string> crl_files;
+  std::vector<std::string> crl_files = {};
   const Clock* clock = &Clock::System();  // not owned; outlives the channels
 };
 
