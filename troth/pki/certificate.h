@@ -42,7 +42,7 @@ enum KeyUsageBit : std::uint16_t {
 
 struct BasicConstraints {
   bool is_ca = false;
-  std::optional<int> path_length;
+  std::optional<int> path_length = {};
 };
 
 // RFC 5280 section 4.2.1.10, one subtree; `minimum`/`maximum` are refused when present.
