@@ -58,8 +58,8 @@ absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<Revok
                             const std::string& expires, const Signer& signer, Time now) {
   CrlTemplate what{.this_update = now,
                    .next_update = signer.certificate().validity().not_after,
-                   .number = NumberAt(now, entries.size()),
-                   .entries = std::move(entries)};
+                   .number = NumberAt(now, entries.size())};
+  what.entries = std::move(entries);
   if (!expires.empty()) {
     const absl::StatusOr<Time> next_update = TimeAfter(now, expires);
     if (!next_update.ok()) return next_update.status();

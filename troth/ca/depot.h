@@ -17,7 +17,7 @@
 
 namespace troth {
 
-// certstrap refuses files with any permission beyond these, writing by the owner included.
+// certstrap refuses files with any permission beyond 0440 and 0444, writing by the owner included.
 inline constexpr mode_t kDepotKeyMode = 0400;
 inline constexpr mode_t kDepotFileMode = 0444;
 

@@ -77,13 +77,14 @@ DepotListing ListDepot(const Depot& depot, Time now) {
     authorities.emplace(name, std::move(authority));
   }
 
-  for (const auto& [name, certificate] : certificates) {
+  for (const auto& named : certificates) {
+    const auto& [name, certificate] = named;
     DepotEntry entry{.name = name,
                      .state = StateAt(certificate.validity(), now),
                      .certificate = certificate,
                      .has_key = FileExists(depot.KeyPath(name))};
     const auto issuer = std::ranges::find_if(authorities, [&](const auto& candidate) {
-      return Issued(candidate.second.certificate, certificate);
+      return Issued(candidate.second.certificate, named.second);
     });
     if (issuer != authorities.end()) {
       entry.authority = issuer->first;

@@ -264,8 +264,7 @@ absl::StatusOr<SignResult> SignRequest(const Depot& depot, const SignOptions& op
   const absl::StatusOr<Certificate> certificate = Issue(*what, *signer);
   if (!certificate.ok()) return certificate.status();
 
-  // Catches what the CA may not issue, its name constraints above all, as every relying party
-  // would.
+  // A second opinion after the issuer's own checks: what every relying party will find.
   const PathResult path =
       ValidatePath(*certificate, {}, TrustBundle::FromCertificates({signer->certificate()}),
                    PathOptions{.now = now});

@@ -337,6 +337,16 @@ TEST_F(FileAuthorityTest, ACrlNumberRisesWithinOneSecondAndWhenTheClockFalls) {
   }
 }
 
+TEST_F(FileAuthorityTest, ACaThatHasEndedOrNotBegunMakesNoList) {
+  MakeAuthority();
+  clock_.now += 600 * kDay;
+  EXPECT_EQ(ReasonOf(RenewCrl(depot_, {.authority = "ca"}, clock_).status()),
+            Reason::kCertificateExpired);
+  clock_.now -= 700 * kDay;
+  EXPECT_EQ(ReasonOf(RenewCrl(depot_, {.authority = "ca"}, clock_).status()),
+            Reason::kCertificateNotYetValid);
+}
+
 TEST_F(FileAuthorityTest, RevokingRefusesWhatItCannotDo) {
   MakeAuthority();
   MakeAuthority("other");

@@ -107,6 +107,7 @@ void PrintFiles(const std::vector<WrittenFile>& files, const Session& session) {
 
 std::string JsonFiles(const std::vector<WrittenFile>& files) {
   std::vector<std::string> objects;
+  objects.reserve(files.size());
   for (const WrittenFile& file : files) {
     objects.push_back(R"({"path": )" + JsonString(file.path) + R"(, "created": )" +
                       (file.was_there ? "false" : "true") + R"(, "encrypted": )" +

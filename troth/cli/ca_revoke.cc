@@ -105,6 +105,7 @@ void AddCaRevokeCommand(CLI::App& ca, const CaContext& context) {
       ->type_name("NAME")
       ->required();
   std::vector<std::string> reasons;
+  reasons.reserve(kReasons.size());
   for (const auto& [name, number] : kReasons) reasons.emplace_back(name);
   revoke->add_option("--reason", revoke_arguments->reason, "why: " + Join(reasons, ", "))
       ->type_name("REASON")

@@ -49,6 +49,7 @@ std::string ShellWord(std::string_view word) {
 
 std::string JsonList(const std::vector<std::string>& texts) {
   std::vector<std::string> quoted;
+  quoted.reserve(texts.size());
   for (const std::string& text : texts) quoted.push_back(JsonString(text));
   return "[" + Join(quoted, ", ") + "]";
 }

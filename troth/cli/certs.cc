@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "troth/base/file.h"
@@ -87,10 +88,16 @@ std::vector<std::string> CheckCommands(const TreeOptions& options, const TreeRep
   std::string files;
   for (const TreeLeaf& leaf : TreeLeaves()) {
     const std::string file = ShellWord(LeafPaths(options.folder, leaf).certificate);
-    const bool server = leaf.usage == LeafUsage::kServerAndClient;
-    commands.push_back("troth verify " + file + " --trust-bundle " + bundle +
-                       (server ? " --usage server" + server_name : " --usage client"));
-    files += " " + file;
+    const std::string usage =
+        leaf.usage == LeafUsage::kServerAndClient ? "server" + server_name : "client";
+    std::string command = "troth verify ";
+    command.append(file)
+        .append(" --trust-bundle ")
+        .append(bundle)
+        .append(" --usage ")
+        .append(usage);
+    commands.push_back(std::move(command));
+    files.append(" ").append(file);
   }
   commands.push_back("openssl verify -x509_strict -CAfile " + bundle + files);
   return commands;
