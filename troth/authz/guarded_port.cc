@@ -26,17 +26,17 @@ struct PeerState {
   std::shared_ptr<const Peer> peer;  // without address
 };
 
-// Each thread remembers the peers of the connections that it served last, direct-mapped by
-// connection, and the newest state of its ports. A hit costs a comparison of the leaf's PEM
+// Each thread remembers the peers of the connections that it served last (two places for each hash
+// of a connection), and the newest state of its ports. A hit costs a comparison of the leaf's PEM
 // (addresses of connections are reused), no lock and no shared counter: ports are told apart by
 // numbers that are never reused, and anything of an older generation is a miss. What an entry holds
-// after its guard is gone is memory only, and bounded: certificates longer than kLongestRemembered
-// are looked up in the port's own table each time, as are peers that are refused.
+// after its guard is gone is memory only, and bounded: peers that are refused or unknown, whose
+// certificates anybody can make, are looked up in the port's own table each time, as are
+// certificates longer than kLongestRemembered.
 struct ThreadCache {
   static constexpr size_t kViews = 8;
-  static constexpr int kEntryBits = 10;
-  static constexpr size_t kLongestRemembered = 16 << 10;           // bytes of PEM
-  static constexpr size_t kLongestRememberedUnverified = 4 << 10;  // anybody can make those
+  static constexpr int kSetBits = 11;
+  static constexpr size_t kLongestRemembered = 16 << 10;  // bytes of PEM
 
   struct View {
     std::uint64_t port = 0;
@@ -51,15 +51,33 @@ struct ThreadCache {
     std::shared_ptr<const PeerState> state;
     std::shared_ptr<RateBucket> bucket;  // only with a rate limit
     std::shared_ptr<const Peer> peer;    // with address, once FindPeer was told one
+    bool IsOf(std::uint64_t of_port, const void* of_connection) const {
+      return connection == of_connection && port == of_port;
+    }
   };
+  using Set = std::array<Entry, 2>;
   std::array<View, kViews> views;
-  std::array<Entry, size_t{1} << kEntryBits> entries;
+  std::array<Set, size_t{1} << kSetBits> sets;
 
   View& ViewOf(std::uint64_t port) { return views[port % kViews]; }
-  Entry& EntryOf(std::uint64_t port, const void* connection) {
+  Set& SetOf(std::uint64_t port, const void* connection) {
     const std::uint64_t mixed = (reinterpret_cast<std::uintptr_t>(connection) + (port << 48)) *
                                 std::uint64_t{0x9e3779b97f4a7c15};
-    return entries[mixed >> (64 - kEntryBits)];
+    return sets[mixed >> (64 - kSetBits)];
+  }
+  // The entry of this connection, or null.
+  Entry* Find(std::uint64_t port, const void* connection) {
+    Set& set = SetOf(port, connection);
+    if (set[0].IsOf(port, connection)) return set.data();
+    if (set[1].IsOf(port, connection)) return &set[1];
+    return nullptr;
+  }
+  // A place for it: its own, or that of the older of two others.
+  Entry& PlaceFor(std::uint64_t port, const void* connection) {
+    if (Entry* const own = Find(port, connection)) return *own;
+    Set& set = SetOf(port, connection);
+    std::swap(set[0], set[1]);
+    return set[0];
   }
 };
 
@@ -127,13 +145,13 @@ class GuardedPortImpl final : public GuardedPort {
 
   // The thread's entry for the call's peer when it still holds, or null.
   Entry* Remembered(ThreadCache& cache, std::uint64_t generation, const Call& call) const {
-    Entry& entry = cache.EntryOf(number_, call.connection);
-    if (entry.port != number_ || entry.connection != call.connection ||
-        entry.generation != generation || entry.state->leaf_pem != LeafOf(call) ||
-        guard_->options().clock->Now() > entry.valid_until) {
+    Entry* const entry = cache.Find(number_, call.connection);
+    if (entry == nullptr || entry->generation != generation ||
+        entry->state->leaf_pem != LeafOf(call) ||
+        guard_->options().clock->Now() > entry->valid_until) {
       return nullptr;
     }
-    return &entry;
+    return entry;
   }
   // The entry for the call's peer: the thread's own, or made anew in `scratch` when it is not to be
   // remembered.
@@ -252,11 +270,9 @@ ThreadCache::Entry& GuardedPortImpl::Resolve(ThreadCache& cache, const GuardStat
                                              const Call& call, Entry& scratch) {
   std::shared_ptr<const PeerState> peer = FindState(state, call);
   const bool known = peer->roles.HasOther(Policy::kAnyone);
-  const bool remember =
-      peer->assessment->status.ok() &&
-      peer->leaf_pem.size() <=
-          (known ? ThreadCache::kLongestRemembered : ThreadCache::kLongestRememberedUnverified);
-  Entry& entry = remember ? cache.EntryOf(number_, call.connection) : scratch;
+  const bool remember = peer->assessment->status.ok() && (known || peer->leaf_pem.empty()) &&
+                        peer->leaf_pem.size() <= ThreadCache::kLongestRemembered;
+  Entry& entry = remember ? cache.PlaceFor(number_, call.connection) : scratch;
   entry = {.port = number_,
            .connection = call.connection,
            .generation = state.generation,

@@ -14,7 +14,7 @@ size_t CommonPrefix(std::string_view a, std::string_view b) {
 
 // Eight bytes at a step. Not for keys that an attacker chooses: the table holds a server's own
 // methods.
-std::uint64_t HashOf(std::string_view text) {
+std::uint32_t HashOf(std::string_view text) {
   constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15;
   std::uint64_t hash = text.size() * kMultiplier;
   const auto mix = [&](std::uint64_t word) {
@@ -30,7 +30,7 @@ std::uint64_t HashOf(std::string_view text) {
   std::uint64_t word = 0;
   if (!text.empty()) std::memcpy(&word, text.data(), text.size());
   mix(word);
-  return hash;
+  return static_cast<std::uint32_t>(hash ^ hash >> 32);
 }
 
 }  // namespace
@@ -99,21 +99,23 @@ MethodTable::MethodTable(const std::vector<Entry>& entries) {
   if (entries.empty()) return;
   slots_.resize(std::bit_ceil(entries.size() * 2));
   for (const Entry& entry : entries) {
-    if (entry.method.empty() || Find(entry.method) != nullptr) continue;
-    const std::uint64_t hash = HashOf(entry.method);
+    if (entry.method.empty() || entry.method.size() > UINT16_MAX || Find(entry.method) != nullptr) {
+      continue;
+    }
+    const std::uint32_t hash = HashOf(entry.method);
     size_t at = hash & (slots_.size() - 1);
     while (slots_[at].size != 0) at = (at + 1) & (slots_.size() - 1);
     slots_[at] = {.hash = hash,
                   .offset = static_cast<std::uint32_t>(names_.size()),
-                  .size = static_cast<std::uint32_t>(entry.method.size()),
-                  .value = entry.value};
+                  .value = entry.value,
+                  .size = static_cast<std::uint16_t>(entry.method.size())};
     names_ += entry.method;
   }
 }
 
 const std::int32_t* MethodTable::Find(std::string_view method) const {
   if (slots_.empty() || method.empty()) return nullptr;
-  const std::uint64_t hash = HashOf(method);
+  const std::uint32_t hash = HashOf(method);
   for (size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
     const Slot& slot = slots_[at];
     if (slot.size == 0) return nullptr;

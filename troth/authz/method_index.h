@@ -51,17 +51,19 @@ class MethodTable {
     std::string method;
     std::int32_t value;
   };
+  // Of entries with the same method the first counts. Names of more than 64 KiB are left out.
   explicit MethodTable(const std::vector<Entry>& entries);
 
   // The value of `method`, or null. Allocates nothing.
   const std::int32_t* Find(std::string_view method) const;
 
  private:
+  // Small, so that the table of a large server fits into the processor's caches.
   struct Slot {
-    std::uint64_t hash = 0;
+    std::uint32_t hash = 0;
     std::uint32_t offset = 0;  // in names_
-    std::uint32_t size = 0;    // 0: free
     std::int32_t value = 0;
+    std::uint16_t size = 0;  // 0: free
   };
   std::vector<Slot> slots_;  // a power of two, at most half full
   std::string names_;

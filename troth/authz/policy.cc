@@ -105,6 +105,9 @@ absl::Status Policy::CompileRules() {
       return std::pair(clause.rule, clause.method);
     });
   }
+  for (const MethodGroup& group : groups_) {
+    masks_.push_back({.allowed = group.allowed.first_word(), .denied = group.denied.first_word()});
+  }
   index_ = MethodIndex(std::move(entries));
   return absl::OkStatus();
 }

@@ -44,6 +44,8 @@ class RoleSet {
     only.Add(role);
     return !empty() && *this != only;
   }
+  // The first 64 roles, a bit each.
+  std::uint64_t first_word() const { return first_; }
   bool empty() const {
     if (first_ != 0) return false;
     for (const std::uint64_t word : rest_) {
