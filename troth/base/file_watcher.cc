@@ -107,10 +107,10 @@ class FolderEvents {
 
   // To be called again after every event and now and then: a folder's path may lead to another
   // folder by now.
-  void Watch(Interests interests) {
+  void Watch(const Interests& interests) {
     if (fd_ < 0) return;
     std::map<int, Interest> watched;
-    for (auto& [folder, interest] : interests) {
+    for (const auto& [folder, interest] : interests) {
       // No IN_MODIFY: a file that is being written says enough when it is closed, a log file beside
       // it would say too much.
       const int watch =
@@ -124,7 +124,7 @@ class FolderEvents {
       // Two paths may be one folder (bind mounts).
       Interest& all = watched[watch];
       all.everything |= interest.everything;
-      all.names.merge(interest.names);
+      all.names.insert(interest.names.begin(), interest.names.end());
     }
     for (const auto& [watch, interest] : watched_) {
       if (!watched.contains(watch)) inotify_rm_watch(fd_, watch);
@@ -324,7 +324,7 @@ class Core {
   void Settle() {
     const auto deadline = steady_clock::now() + 10 * options_.settle;
     bool again = true;
-    while (again && !stopped()) {
+    while (again && !stopped() && steady_clock::now() < deadline) {
       const auto quiet = std::min(steady_clock::now() + options_.settle, deadline);
       again = false;
       while (!again && steady_clock::now() < quiet && !stopped()) {
@@ -333,7 +333,6 @@ class Core {
         again |= events_.Take();
       }
       again |= Look();
-      if (steady_clock::now() >= deadline) return;
     }
   }
 

@@ -77,9 +77,11 @@ class FileWatcherTest : public ::testing::Test {
 
   void Start(const std::vector<std::string>& paths, milliseconds poll_interval = kNeverPoll,
              milliseconds settle = milliseconds(10)) {
+    const std::lock_guard lock(start_mutex_);  // a callback sees watcher_ set
     watcher_ =
         FileWatcher::Start(paths,
                            [this] {
+                             { const std::lock_guard started(start_mutex_); }
                              if (on_change_) on_change_();
                              changes_.Increment();
                            },
@@ -104,6 +106,7 @@ class FileWatcherTest : public ::testing::Test {
   std::string folder_;
   Counter changes_, polls_;
   std::function<void()> on_change_;
+  std::mutex start_mutex_;
   std::unique_ptr<FileWatcher> watcher_;
 };
 
@@ -350,6 +353,15 @@ TEST_F(FileWatcherTest, NewPathsAreReportedOnceAndThenWatched) {
   ASSERT_TRUE(polls_.WaitForMore(3));
   EXPECT_EQ(changes_.Get(), 1);
 
+  Write(In("new"), "b");
+  EXPECT_TRUE(changes_.WaitFor(2));
+}
+
+TEST_F(FileWatcherTest, NewPathsAreReportedWithoutWaitingForAPoll) {
+  Write(In("new"), "a");
+  Start({}, kNeverPoll);
+  watcher_->SetPaths({In("new")});
+  ASSERT_TRUE(changes_.WaitFor(1));
   Write(In("new"), "b");
   EXPECT_TRUE(changes_.WaitFor(2));
 }

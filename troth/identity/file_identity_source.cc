@@ -154,6 +154,7 @@ class FileIdentity {
     const std::vector<std::string> paths = Paths();
     const auto versions = [&paths] {
       std::vector<std::optional<FileVersion>> all;
+      all.reserve(paths.size());
       for (const std::string& path : paths) all.push_back(VersionOf(path));
       return all;
     };

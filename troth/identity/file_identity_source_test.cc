@@ -352,7 +352,7 @@ TEST_F(FileIdentitySourceTest, ExpiryIsToldOnceADayAndAsAnErrorOnceItIsPast) {
                                          HasSubstr("certificate_expired"), HasSubstr("7 d")));
   WaitForPolls(5);
   EXPECT_EQ(log_.lines().size(), 1u);
-  clock_.Advance(kDay);
+  clock_.Set(TestTime() + 10 * kDay - Seconds(1));
   ASSERT_TRUE(log_.WaitFor(2));
   WaitForPolls(5);
   EXPECT_EQ(log_.lines().size(), 2u);
@@ -369,6 +369,29 @@ TEST_F(FileIdentitySourceTest, ExpiryIsToldOnceADayAndAsAnErrorOnceItIsPast) {
   const size_t lines = log_.lines().size();
   WaitForPolls(5);
   EXPECT_EQ(log_.lines().size(), lines);
+}
+
+TEST_F(FileIdentitySourceTest, AnExpiredIdentityWrittenAgainIsNoRejection) {
+  Start();
+  clock_.Advance(365 * kDay);
+  ASSERT_TRUE(log_.WaitFor(1));  // that it has expired
+  Install(first_);
+  WaitForPolls(5);
+  EXPECT_EQ(source_->Statistics().rejected, 0u);
+  EXPECT_EQ(source_->Statistics().last_error, "");
+}
+
+TEST_F(FileIdentitySourceTest, EachSnapshotIsWarnedOfAnew) {
+  const auto ending_in = [&](int days) {
+    return authority_.IssueLeaf({.validity = {TestTime() - kDay, TestTime() + days * kDay}});
+  };
+  Install(ending_in(5));
+  Start();
+  EXPECT_THAT(log_.lines(), ElementsAre(HasSubstr("5 d")));
+  const Leaf next = ending_in(3);
+  Install(next);
+  ASSERT_TRUE(NextIs(next));
+  ASSERT_TRUE(Eventually([&] { return log_.lines().back().find("3 d") != std::string::npos; }));
 }
 
 TEST_F(FileIdentitySourceTest, APoorIdentityIsWarnedOfOnLoading) {

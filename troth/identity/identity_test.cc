@@ -158,6 +158,13 @@ TEST_F(IdentityTest, ACrossCertificateOfTheRootIsSentWhenTheFileHasIt) {
   const Result identity = Create(leaf_.certificate_pem + cross.ToPem(), leaf_.key_pem, root_.pem());
   ASSERT_TRUE(identity.ok()) << identity.status();
   EXPECT_THAT((*identity)->chain(), ElementsAre(leaf_.certificate, cross));
+
+  const Certificate expired =
+      root_.CertifiedBy(elder, Validity{TestTime() - 10 * kDay, TestTime() - kDay});
+  const Result without =
+      Create(leaf_.certificate_pem + expired.ToPem(), leaf_.key_pem, root_.pem());
+  ASSERT_TRUE(without.ok()) << without.status();
+  EXPECT_THAT((*without)->chain(), ElementsAre(leaf_.certificate));
 }
 
 TEST_F(IdentityTest, AKeyOfAnotherCertificateIsRefusedWithBothNamed) {
@@ -256,15 +263,13 @@ TEST_F(IdentityTest, AChainOfAnotherAuthorityIsRefusedUnlessAllowed) {
 }
 
 TEST_F(IdentityTest, OnlyAnotherAuthorityIsAllowedNotABrokenChain) {
-  const TestAuthority expired =
-      root_.Intermediate("expired", Validity{TestTime() - 10 * kDay, TestTime() - kDay});
-  const PrivateKey key = NewKey();
-  const Leaf leaf =
-      expired.IssueLeaf({.validity = {TestTime() - 9 * kDay, TestTime() - 2 * kDay}, .key = &key});
-  const std::string file = leaf.certificate_pem + expired.pem();
-  const std::string bundle = root_.pem();
+  const TestAuthority elder("elder root");
+  const Certificate cross =
+      root_.CertifiedBy(elder, Validity{TestTime() - 10 * kDay, TestTime() - kDay});
+  const std::string file = leaf_.certificate_pem + cross.ToPem();
+  const std::string bundle = elder.pem();
   const Result result = Identity::Create({.certificate_pem = file,
-                                          .private_key_pem = leaf.key_pem,
+                                          .private_key_pem = leaf_.key_pem,
                                           .trust_bundle_pem = bundle,
                                           .allow_untrusted_chain = true},
                                          TestTime());

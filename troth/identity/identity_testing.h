@@ -106,8 +106,10 @@ class TestAuthority {
   }
 
   // The same authority, as another certifies it: a cross-certificate for this key.
-  Certificate CertifiedBy(const TestAuthority& other) const {
-    CertificateTemplate what = Template("", TenYears(), signer_.key().public_key());
+  Certificate CertifiedBy(const TestAuthority& other,
+                          std::optional<Validity> validity = std::nullopt) const {
+    CertificateTemplate what =
+        Template("", validity.value_or(TenYears()), signer_.key().public_key());
     what.subject = certificate().subject();
     what.basic_constraints = BasicConstraints{.is_ca = true, .path_length = std::nullopt};
     return *Issue(what, other.signer_);

@@ -150,6 +150,7 @@ TEST_F(MemoryIdentitySourceTest, ThreadsThatSetAtOnceAgreeOnTheLast) {
   std::atomic<int> inside = 0;
   const Subscription subscription = source_->Subscribe([&](const Snapshot& now) {
     EXPECT_EQ(++inside, 1);
+    std::this_thread::yield();  // room for a second one
     const std::lock_guard lock(mutex);
     last = now;
     --inside;
