@@ -218,15 +218,10 @@ bool Reader::ReadBitString(std::string_view field, std::string_view& bits, int& 
 }
 
 bool Reader::ReadTime(std::string_view field, Time& out) {
-  const std::optional<std::uint8_t> tag = PeekTag();
-  if (tag != kUtcTime && tag != kGeneralizedTime) {
-    if (status_.ok()) at_ = rest_.data();
-    return Fail(field, "expected a time");
-  }
+  const bool generalized = PeekTag() == kGeneralizedTime;
   struct Element element;
-  if (!ReadAny(element)) return false;
+  if (!Read(generalized ? kGeneralizedTime : kUtcTime, field, element)) return false;
   std::string_view text = element.content;
-  const bool generalized = tag == kGeneralizedTime;
   if (text.size() != (generalized ? 15 : 13) || text.back() != 'Z') {
     return Fail(field, "a time has the form [YY]YYMMDDhhmmssZ");
   }
