@@ -26,8 +26,8 @@ struct PingOptions {
 };
 
 struct Pong {
-  bool in_sequence = false;  // the server has counted what we have
-  std::int64_t counted = 0;  // by the server
+  bool in_sequence = false;                // the server has counted what we have
+  std::int64_t counted = 0;                // by the server
   std::chrono::nanoseconds round_trip{0};  // without connecting
 };
 

@@ -154,7 +154,7 @@ class PongServerImpl final : public PongServer {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<PongServer>> PongServer::Start(PongOptions options) {
+absl::StatusOr<std::unique_ptr<PongServer>> PongServer::Start(const PongOptions& options) {
   if ((options.identity == nullptr) != (options.guard == nullptr)) {
     return MakeError(Reason::kConfigurationInvalid,
                      "an identity and a guard belong together; give both or neither");

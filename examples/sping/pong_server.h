@@ -37,7 +37,7 @@ class PongServer {
  public:
   // Listens. Errors: connection_failed (the address is taken or not ours), and why the identity
   // cannot serve.
-  static absl::StatusOr<std::unique_ptr<PongServer>> Start(PongOptions options);
+  static absl::StatusOr<std::unique_ptr<PongServer>> Start(const PongOptions& options);
   virtual ~PongServer() = default;  // after Run has returned
 
   virtual int port() const = 0;

@@ -374,7 +374,7 @@ struct BuilderPorts : grpc::ServerBuilder {
   }
 };
 
-std::string_view View(grpc::string_ref text) { return {text.data(), text.size()}; }
+std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
 class ServerVerifier final : public grpc::experimental::ExternalCertificateVerifier {
  public:

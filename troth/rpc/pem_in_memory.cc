@@ -27,7 +27,7 @@ absl::StatusOr<int> MakeFile(std::string_view text, int version) {
     const ssize_t written = write(descriptor, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
-      const absl::Status status = SystemError("write");
+      absl::Status status = SystemError("write");
       close(descriptor);
       return status;
     }
@@ -35,7 +35,7 @@ absl::StatusOr<int> MakeFile(std::string_view text, int version) {
   }
   const timespec times[2] = {{.tv_sec = version, .tv_nsec = 0}, {.tv_sec = version, .tv_nsec = 0}};
   if (fchmod(descriptor, 0400) != 0 || futimens(descriptor, times) != 0) {
-    const absl::Status status = SystemError("futimens");
+    absl::Status status = SystemError("futimens");
     close(descriptor);
     return status;
   }
@@ -63,7 +63,7 @@ absl::Status PemInMemory::Replace(std::string_view text) {
   if (!next.ok()) return next.status();
   // The descriptor's number, and with it the path, comes to mean the new file in one step.
   const int swapped = dup3(*next, descriptor_, O_CLOEXEC);
-  const absl::Status status = swapped < 0 ? SystemError("dup3") : absl::OkStatus();
+  absl::Status status = swapped < 0 ? SystemError("dup3") : absl::OkStatus();
   close(*next);
   if (status.ok()) ++version_;
   return status;

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "troth/authz/guard.h"
@@ -19,7 +20,9 @@ namespace troth {
 
 // A port that is listened on.
 struct OpenPort {
-  std::shared_ptr<GuardedPort> guarded;
+  explicit OpenPort(std::shared_ptr<GuardedPort> port) : guarded(std::move(port)) {}
+
+  const std::shared_ptr<GuardedPort> guarded;
   ResumedChains chains;
 
   // Gives a call on a resumed session the chain that its peer sent when the session began. What is

@@ -14,8 +14,8 @@ const void* Address(size_t n) { return reinterpret_cast<const void*>(0x7f0000000
 class Registry : public ::testing::Test {
  protected:
   std::unique_ptr<PortRegistry> registry_ = std::make_unique<PortRegistry>();
-  std::shared_ptr<OpenPort> first_ = std::make_shared<OpenPort>();
-  std::shared_ptr<OpenPort> second_ = std::make_shared<OpenPort>();
+  std::shared_ptr<OpenPort> first_ = std::make_shared<OpenPort>(nullptr);
+  std::shared_ptr<OpenPort> second_ = std::make_shared<OpenPort>(nullptr);
 };
 
 TEST_F(Registry, FindsThePortThatNotedAConnection) {

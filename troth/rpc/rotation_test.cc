@@ -179,11 +179,18 @@ class Resumption : public Rotation {
 };
 
 TEST_F(Resumption, ATicketIsGoodUntilTheIdentityOrThePolicyChanges) {
-  const auto guard = testing::GuardOf(testing::kAuthenticatedMayAll);
+  Write("policy.toml", std::string(testing::kAuthenticatedMayAll));
+  GuardOptions options;
+  options.policy_file = folder_ + "/policy.toml";
+  const auto guard = testing::Must(Guard::Create(std::move(options)));
   testing::TestServer server(ServerCredentials(server_, guard));
   ASSERT_EQ(Connection(server, "-sess_out ticket"), "New");
   EXPECT_EQ(Connection(server, "-sess_in ticket"), "Reused");
   server_->Set(testing::IdentityOf(NewServer("server"), ours_.Pem()));
+  EXPECT_EQ(Connection(server, "-sess_in ticket -sess_out ticket"), "New");
+  EXPECT_EQ(Connection(server, "-sess_in ticket"), "Reused");
+  Write("policy.toml", std::string(testing::kAnyoneMayAll));
+  ASSERT_TRUE(guard->Reload().ok());
   EXPECT_EQ(Connection(server, "-sess_in ticket"), "New");
 }
 
