@@ -38,20 +38,15 @@ GuardImpl::GuardImpl(GuardOptions options)
     : options_(std::move(options)), crl_store_(options_.crl_paths) {}
 
 absl::Status GuardImpl::Start() {
-  {
-    const std::lock_guard reload_lock(reload_mutex_);
-    if (absl::Status ok = ReloadLocked(); !ok.ok()) return ok;
-  }
-  std::vector<std::string> paths;
-  {
-    const std::lock_guard reload_lock(reload_mutex_);
-    paths = WatchedPaths();
-  }
+  // Held while the watcher starts: its callback waits until watcher_ is set.
+  const std::lock_guard reload_lock(reload_mutex_);
+  if (absl::Status ok = ReloadLocked(); !ok.ok()) return ok;
+  const std::vector<std::string> paths = WatchedPaths();
   if (paths.empty()) return absl::OkStatus();
   watcher_ = FileWatcher::Start(paths, [this] { (void)Reload(); },
                                 {.poll_interval = options_.poll_interval});
   // What changed between the reading and the watching.
-  return Reload();
+  return ReloadLocked();
 }
 
 absl::Status GuardImpl::Reload() {
@@ -179,7 +174,7 @@ std::vector<std::string> GuardImpl::WatchedPaths() const {
   // changes.
   paths.insert(paths.end(), attempted_files_.begin(), attempted_files_.end());
   std::ranges::sort(paths);
-  paths.erase(std::ranges::unique(paths).begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;
 }
 
@@ -207,7 +202,7 @@ void GuardImpl::RegisterMethods(const std::vector<std::string>& methods) {
   const std::lock_guard reload_lock(reload_mutex_);
   methods_.insert(methods_.end(), methods.begin(), methods.end());
   std::ranges::sort(methods_);
-  methods_.erase(std::ranges::unique(methods_).begin(), methods_.end());
+  methods_.erase(std::unique(methods_.begin(), methods_.end()), methods_.end());
   GuardState next = *State();
   next.registered = TableFor(*next.policy);
   WarnAboutMethodsWithoutRule(*next.policy);

@@ -64,7 +64,7 @@ absl::Status Policy::CompileRoles(const std::string& folder, const PolicyFileRea
     roles_.push_back(std::move(role));
   }
   std::ranges::sort(files_);
-  files_.erase(std::ranges::unique(files_).begin(), files_.end());
+  files_.erase(std::unique(files_.begin(), files_.end()), files_.end());
   return absl::OkStatus();
 }
 
