@@ -149,10 +149,10 @@ class PingRun {
     const auto alert = std::make_shared<LastFailure>();
     EnableHandshakeLog({.log = arguments_.verbose,
                         .on_failure = [alert](const HandshakeFailure& f) { alert->Set(f); }});
-    PrintStart();
     const auto begin = std::chrono::steady_clock::now();
     {
       const StopSignal stop;
+      PrintStart();
       std::thread canceller([&] {
         stop.Wait();
         (*client)->Cancel();
