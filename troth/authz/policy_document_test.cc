@@ -87,6 +87,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, PolicyDocumentRefuses,
     testing::Values(
         Bad{"not_toml", "[roles]\nx = \n", 2, "TOML"},
+        Bad{"bracket_alone", "mode = \"enforce\"\n[\nroles]\n", 2, "TOML"},
+        Bad{"letter_outside_quotes", "[limits]\ncalls_per_second =\xc9\x9ax\n", 2, "TOML"},
         Bad{"unknown_top_key", "\n[[rule]]\nmethods = [\"*\"]\nallow = []", 2, "\"rules\""},
         Bad{"unknown_rule_key", "[[rules]]\nmethods = [\"*\"]\nalow = []", 3,
             "did you mean \"allow\""},
