@@ -82,7 +82,8 @@ std::optional<std::string> FromBase64(std::string_view text) {
     const size_t padding = !last ? 0 : text[i + 3] != '=' ? 0 : text[i + 2] != '=' ? 1 : 2;
     std::uint32_t group = 0;
     for (size_t j = 0; j < 4; ++j) {
-      const int value = j >= 4 - padding ? 0 : kBase64Values[static_cast<unsigned char>(text[i + j])];
+      const int value =
+          j >= 4 - padding ? 0 : kBase64Values[static_cast<unsigned char>(text[i + j])];
       if (value < 0) return std::nullopt;
       group = group << 6 | static_cast<std::uint32_t>(value);
     }

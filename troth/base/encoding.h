@@ -9,7 +9,8 @@ namespace troth {
 
 // Lower-case hexadecimal, two digits a byte.
 std::string ToHex(std::string_view bytes);
-// Upper- or lower-case digits, also with ':' between bytes ("AB:CD"). Nothing when it is anything else.
+// Upper- or lower-case digits, also with ':' between bytes ("AB:CD"). Nothing when it is anything
+// else.
 std::optional<std::string> FromHex(std::string_view text);
 
 // RFC 4648 section 4, with padding.

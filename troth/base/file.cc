@@ -45,7 +45,8 @@ absl::Status ReadError(const std::string& path, int error) {
 }
 
 absl::Status WriteError(const std::string& path, int error) {
-  return MakeError(Reason::kFileWriteFailed, "cannot write " + Quoted(path) + ": " + Explain(error));
+  return MakeError(Reason::kFileWriteFailed,
+                   "cannot write " + Quoted(path) + ": " + Explain(error));
 }
 
 int WriteAll(int fd, std::string_view content) {
@@ -89,9 +90,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
                      Quoted(path) + " is a pipe, socket or device, expected a regular file");
   }
   const auto too_large = [&](const std::string& size) {
-    return MakeError(Reason::kFileTooLarge, Quoted(path) + " has " + size + " bytes, expected at most " +
-                                                std::to_string(max_bytes) +
-                                                "; check that it is the right file");
+    return MakeError(Reason::kFileTooLarge,
+                     Quoted(path) + " has " + size + " bytes, expected at most " +
+                         std::to_string(max_bytes) + "; check that it is the right file");
   };
   if (static_cast<std::uint64_t>(info.st_size) > max_bytes) {
     return too_large(std::to_string(info.st_size));
@@ -150,7 +151,8 @@ absl::Status MakeFolder(const std::string& path, mode_t mode) {
   const std::filesystem::path folder(path);
   if (std::filesystem::is_directory(folder, error)) return absl::OkStatus();
   if (folder.has_parent_path() && folder.parent_path() != folder) {
-    if (absl::Status made = MakeFolder(folder.parent_path().string(), mode); !made.ok()) return made;
+    if (absl::Status made = MakeFolder(folder.parent_path().string(), mode); !made.ok())
+      return made;
   }
   if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return WriteError(path, errno);
   if (!std::filesystem::is_directory(folder, error)) {

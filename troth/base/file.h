@@ -17,8 +17,9 @@ namespace troth {
 // No certificate, key, list or policy file is larger than this. 4 MiB.
 inline constexpr size_t kMaxFileBytes = size_t{4} << 20;
 
-// The content of a regular file of 1 to `max_bytes` bytes. Errors (messages name the path): file_not_found,
-// file_unreadable, file_not_regular (folder, pipe, device: never blocks on one), file_empty, file_too_large.
+// The content of a regular file of 1 to `max_bytes` bytes. Errors (messages name the path):
+// file_not_found, file_unreadable, file_not_regular (folder, pipe, device: never blocks on one),
+// file_empty, file_too_large.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes = kMaxFileBytes);
 
 enum class Overwrite { kNever, kReplace };
@@ -28,9 +29,9 @@ struct WriteOptions {
   Overwrite overwrite = Overwrite::kNever;  // kNever: file_exists when something is there
 };
 
-// Writes `content` to a temporary file beside `path`, syncs it, moves it into place and syncs the folder: a
-// reader, and a crash at any moment, sees the old file or the new one, whole. Errors: file_exists,
-// file_write_failed.
+// Writes `content` to a temporary file beside `path`, syncs it, moves it into place and syncs the
+// folder: a reader, and a crash at any moment, sees the old file or the new one, whole. Errors:
+// file_exists, file_write_failed.
 absl::Status WriteFile(const std::string& path, std::string_view content, WriteOptions options);
 
 // Makes the folder and its parents (0755 unless told otherwise); one that is there is fine.

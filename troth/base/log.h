@@ -12,7 +12,8 @@ namespace troth {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
-// A message and its fields, in order: {"peer", "ipv4:127.0.0.1:5800"}, {"reason", "certificate_expired"}.
+// A message and its fields, in order: {"peer", "ipv4:127.0.0.1:5800"}, {"reason",
+// "certificate_expired"}.
 struct LogEntry {
   LogLevel level;
   std::string message;
@@ -22,15 +23,15 @@ struct LogEntry {
 // Called from any thread, never concurrently with itself. Must not log and must not throw.
 using LogSink = std::function<void(const LogEntry&)>;
 
-// Replaces the sink for the process; an empty one restores the default (standard error, kInfo and up).
-// Entries below `least` are dropped before anything is formatted. Thread-safe.
+// Replaces the sink for the process; an empty one restores the default (standard error, kInfo and
+// up). Entries below `least` are dropped before anything is formatted. Thread-safe.
 void SetLogSink(LogSink sink, LogLevel least = LogLevel::kInfo);
 
 void Log(LogLevel level, std::string_view message,
          std::initializer_list<std::pair<std::string_view, std::string_view>> fields = {});
 
-// One line, `message key=value key="with space"`, control characters escaped: what the default sink prints
-// after time and level.
+// One line, `message key=value key="with space"`, control characters escaped: what the default sink
+// prints after time and level.
 std::string FormatLogEntry(const LogEntry& entry);
 
 }  // namespace troth

@@ -1,8 +1,8 @@
 // The one table of reasons: why Troth refused a call, a certificate, a file or a request.
 //
-// A reason is a stable, documented code such as `certificate_expired`. Programs switch on it, operators
-// search for it, `docs/troubleshooting.md` has an anchor for each. The text of a message may change
-// between releases; a code never changes its meaning.
+// A reason is a stable, documented code such as `certificate_expired`. Programs switch on it,
+// operators search for it, `docs/troubleshooting.md` has an anchor for each. The text of a message
+// may change between releases; a code never changes its meaning.
 #pragma once
 
 #include <optional>
@@ -79,12 +79,12 @@ enum class Reason {
 
 struct ReasonInfo {
   Reason reason;
-  std::string_view code;      // stable, snake_case: "certificate_expired"
-  absl::StatusCode status;    // what a gRPC peer is answered
-  int http_status;            // what an HTTP peer is answered
-  int exit_code;              // what a command line ends with (0-255)
-  std::string_view text;      // one line: what happened
-  std::string_view fix;       // one line: what to do about it
+  std::string_view code;    // stable, snake_case: "certificate_expired"
+  absl::StatusCode status;  // what a gRPC peer is answered
+  int http_status;          // what an HTTP peer is answered
+  int exit_code;            // what a command line ends with (0-255)
+  std::string_view text;    // one line: what happened
+  std::string_view fix;     // one line: what to do about it
 };
 
 // The row of `reason`. Never fails.

@@ -1,11 +1,10 @@
-// Conversions between std::string_view and absl's, which are different types in distributions that build
-// Abseil for C++14, and small text helpers.
+// Conversions between std::string_view and absl's, which are different types in distributions that
+// build Abseil for C++14, and small text helpers.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
-
 
 #include "absl/status/status.h"
 
@@ -24,8 +23,8 @@ std::string_view TrimWhitespace(std::string_view text);
 std::string ToLowerAscii(std::string_view text);
 bool EqualsIgnoreCaseAscii(std::string_view a, std::string_view b);
 
-// `text` fit to be printed on one line of a terminal or log: control characters, quotes, backslashes and
-// bytes above 0x7e become \xNN, and what is longer than `max` is cut with "...".
+// `text` fit to be printed on one line of a terminal or log: control characters, quotes,
+// backslashes and bytes above 0x7e become \xNN, and what is longer than `max` is cut with "...".
 std::string Printable(std::string_view text, size_t max = 200);
 
 }  // namespace troth

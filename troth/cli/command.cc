@@ -44,11 +44,21 @@ std::string JsonString(std::string_view value) {
   std::string out = "\"";
   for (const char c : value) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           char escaped[8];
@@ -63,8 +73,9 @@ std::string JsonString(std::string_view value) {
 }
 
 int RunTroth(const std::vector<std::string>& arguments, Session& session) {
-  CLI::App app("Mutual TLS that a team can leave running: certificates, identity and per-method roles.",
-               "troth");
+  CLI::App app(
+      "Mutual TLS that a team can leave running: certificates, identity and per-method roles.",
+      "troth");
   app.set_version_flag("--version", std::string("troth ") + kVersion);
   app.add_flag("--json", session.json, "print the result as one JSON document");
   app.require_subcommand(1);

@@ -1,6 +1,7 @@
 // What every command of `troth` shares: where it prints, how it fails, how it is started.
 //
-// A command is one file: it adds its options to CLI11, and sets `session.run` in its callback. Parsing never does the work, so that
+// A command is one file: it adds its options to CLI11, and sets `session.run` in its callback.
+// Parsing never does the work, so that
 // `--help` and usage errors cost nothing.
 #pragma once
 
@@ -20,14 +21,15 @@ class App;
 namespace troth {
 
 struct Session {
-  std::ostream& out;           // results
-  std::ostream& err;           // errors, warnings, progress
+  std::ostream& out;  // results
+  std::ostream& err;  // errors, warnings, progress
   const Clock& clock;
-  bool json = false;           // --json: results as one JSON document
-  bool colour = false;         // out is a terminal and NO_COLOR is not set
-  std::function<int()> run;    // set by the chosen command; returns the exit code
+  bool json = false;         // --json: results as one JSON document
+  bool colour = false;       // out is a terminal and NO_COLOR is not set
+  std::function<int()> run;  // set by the chosen command; returns the exit code
 
-  // Prints "troth: <message>", the fix and the reason code to `err` (with --json: an object to `out`) and returns the exit code of the reason.
+  // Prints "troth: <message>", the fix and the reason code to `err` (with --json: an object to
+  // `out`) and returns the exit code of the reason.
   int Fail(const absl::Status& status) const;
   // "troth: warning: <text>" to `err`.
   void Warn(std::string_view text) const;
@@ -41,7 +43,8 @@ struct Session {
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitUsage = 64;  // EX_USAGE
 
-// Runs `troth ARGS...` (without argv[0]) and returns the exit code. main() is this with the process's streams; tests call it.
+// Runs `troth ARGS...` (without argv[0]) and returns the exit code. main() is this with the
+// process's streams; tests call it.
 int RunTroth(const std::vector<std::string>& arguments, Session& session);
 
 // Text of `value` inside a JSON string, with its quotes.
