@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures calls and handshakes on secure-ping servers with gRPC's credentials, with Troth's, and in Go, side by side.
 
-Every server runs all the time, in a process of its own. A round measures each of them once, for a moment, in turn; what
+Every server runs all the time, in a process of its own. A round measures each of them once, for a moment, in an order of its own; what
 a round says of two servers is compared, and the medians of these ratios are given with the least and the greatest, so
 that noise is seen. The CPU time is the server process's, between the two ends of a window in which it was warm.
 """
@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -42,9 +43,11 @@ allow = ["{role}"]
 MODES = {"insecure": "Insecure", "tls": "Server TLS", "mutual": "Mutual TLS"}
 PLAIN = "gRPC"
 GUARDED = "Troth, policy"
+MANY_RULES = "Troth, policy of 10,000 rules"
 BOTH = "Troth at both ends, policy"
 PONG = "troth pong, policy"
 GO = "gRPC-Go"
+NAMES = (PLAIN, GUARDED, MANY_RULES, BOTH, PONG, GO)
 
 
 def write_policies(folder):
@@ -73,7 +76,7 @@ def variants(binaries, folder, go_sping):
         if mode != "insecure":
             yield Variant(GUARDED, mode, ours("troth", mode, mode))
         if mode == "mutual":
-            yield Variant("Troth, policy of 10,000 rules", mode, ours("troth", mode, "many"))
+            yield Variant(MANY_RULES, mode, ours("troth", mode, "many"))
             yield Variant(BOTH, mode, ours("troth", mode, mode), client="troth")
             yield Variant(PONG, mode, [binaries / "troth", "pong", "--listen", "127.0.0.1:0", "--mode", mode,
                                        "--policy", folder / f"{mode}.toml", *flags("--")])
@@ -177,7 +180,10 @@ class Results:
         thing = "calls" if kind == "calls" else "handshakes"
         rows = []
         for at_once in counts:
-            for name in dict.fromkeys(n for m, n, k, a in self.samples if (m, k, a) == (mode, kind, at_once)):
+            for name in NAMES:
+                if (mode, name, kind, at_once) not in self.samples:
+                    continue
+
                 def median(what):
                     return statistics.median(self.of(mode, name, kind, at_once, what))
 
@@ -287,6 +293,7 @@ def main():
     go_sping = go_sping if go_sping.exists() else None
     results = Results()
     machine = Machine()
+    shuffle = random.Random(1)
     with tempfile.TemporaryDirectory(prefix="troth-bench-") as name:
         folder = pathlib.Path(name)
         subprocess.run([binaries / "troth", "certs", "generate", "--out", folder / "certs", "--key-type", "p256"],
@@ -299,9 +306,12 @@ def main():
             total = arguments.rounds * sum(1 for kind, _ in work for v, _ in servers
                                            if kind == "calls" or v.mode != "insecure")
             count = 0
+            in_turn = list(servers)
             for _ in range(arguments.rounds):
+                # Who comes after whom matters a little: to caches, clocks and closed connections.
+                shuffle.shuffle(in_turn)
                 for kind, at_once in work:
-                    for variant, server in servers:
+                    for variant, server in in_turn:
                         if kind == "handshakes" and variant.mode == "insecure":
                             continue
                         count += 1
