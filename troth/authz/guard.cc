@@ -126,7 +126,7 @@ absl::Status GuardImpl::ReloadPolicy(GuardState& state, bool& changed) {
 }
 
 absl::Status GuardImpl::ReloadCrls(GuardState& state, bool& changed) {
-  const absl::Status status = crl_store_.Load();
+  absl::Status status = crl_store_.Load();
   const std::string error(ToStd(status.message()));
   bool is_new_failure = false;
   {

@@ -166,7 +166,7 @@ class GuardedPortImpl final : public GuardedPort {
     return mode_ == ClientCertificate::kDontRequest ? std::string_view() : call.leaf_pem;
   }
 
-  Verdict Refuse(const std::shared_ptr<const PeerState>& peer, const Call& call, bool shadow,
+  Verdict Refuse(std::shared_ptr<const PeerState> peer, const Call& call, bool shadow,
                  Judgement judgement);
   std::shared_ptr<const Peer> WithAddress(const PeerState& peer, std::string_view address) const;
   bool SetTrust(const TrustBundle& trust);
@@ -217,12 +217,13 @@ Verdict GuardedPortImpl::Check(const Call& call) {
     return CallFacts{.method = call.method, .peer = name, .mode = mode_};
   };
   std::string name;
+  // First, so that refused calls count too.
+  if (state.rate.step_ns != 0 && !entry->bucket->Take(state.rate, guard_->Ticks())) {
+    return Refuse(entry->state, call, false, JudgeRate(facts(*peer.peer, name)));
+  }
   if (!peer.assessment->status.ok()) {
     return Refuse(entry->state, call, false,
                   JudgeAssessment(peer.assessment->status, facts(*peer.peer, name)));
-  }
-  if (state.rate.step_ns != 0 && !entry->bucket->Take(state.rate, guard_->Ticks())) {
-    return Refuse(entry->state, call, false, JudgeRate(facts(*peer.peer, name)));
   }
   const std::int32_t* const registered = state.registered->Find(call.method);
   const Policy::Decision decision = state.policy->Decide(
@@ -236,12 +237,11 @@ Verdict GuardedPortImpl::Check(const Call& call) {
 
 // Takes the judgement whole and a share of the peer: the callback may call Check again on this
 // thread, which can empty the cache.
-Verdict GuardedPortImpl::Refuse(const std::shared_ptr<const PeerState>& peer, const Call& call,
+Verdict GuardedPortImpl::Refuse(std::shared_ptr<const PeerState> peer, const Call& call,
                                 bool shadow, Judgement judgement) {
-  const std::shared_ptr<const PeerState> kept = peer;
   const bool anonymous = LeafOf(call).empty();
-  std::string peer_key = anonymous ? std::string(HostOf(call.address)) : kept->key;
-  guard_->Report(peer_key, WithAddress(*kept, call.address), call.method, judgement, shadow);
+  std::string peer_key = anonymous ? std::string(HostOf(call.address)) : peer->key;
+  guard_->Report(peer_key, WithAddress(*peer, call.address), call.method, judgement, shadow);
   if (shadow) return {};
   return {judgement.reason, std::move(judgement.message)};
 }

@@ -44,12 +44,16 @@ std::optional<Judgement> JudgeRules(const Policy& policy, const Policy::Decision
                                     const CallFacts& call) {
   if (decision.outcome == Policy::Outcome::kAllowed) return std::nullopt;
   Judgement out;
-  out.by_rules = true;
   out.rule = policy.DescribeClause(policy.DecidingClause(decision, roles));
   if (decision.group != MethodIndex::kNone) {
     out.required = Join(policy.NamesOf(policy.GroupAt(decision.group).allowed), ", ");
   }
   const std::string method = Printable(call.method);
+  // A certificate that means nothing here is not a matter of the rules: shadow mode does not let it
+  // through.
+  const bool means_nothing =
+      evidence.leaf.has_value() && !evidence.verified && !roles.HasOther(Policy::kAnyone);
+  out.by_rules = !means_nothing;
   if (decision.outcome == Policy::Outcome::kDenied) {
     out.reason = Reason::kRuleDenied;
     out.message = ForPeer("Invalid client certificate: " + Quoted(call.peer) + " may not call " +
@@ -66,13 +70,10 @@ std::optional<Judgement> JudgeRules(const Policy& policy, const Policy::Decision
                       : ForPeer("No client certificate: " + method + " needs one", out.reason);
     return out;
   }
-  if (!evidence.verified && !roles.HasOther(Policy::kAnyone)) {
-    // A certificate that means nothing here. Not a matter of the rules: shadow mode does not let it
-    // through.
+  if (means_nothing) {
     const bool a_pin_would_do = decision.group == MethodIndex::kNone
                                     ? policy.HasPinned()
                                     : policy.HasPinned(policy.GroupAt(decision.group).allowed);
-    out.by_rules = false;
     out.reason = a_pin_would_do ? Reason::kPeerNotPinned : Reason::kPeerNotVerified;
     out.message = ForPeer("Invalid client certificate: " + Quoted(call.peer) + " may not call " +
                               method + ": " + std::string(InfoOf(out.reason).text),

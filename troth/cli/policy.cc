@@ -321,6 +321,7 @@ int RunLint(const Arguments& arguments, const Session& session) {
   const std::vector<LintFinding> findings = LintPolicy(**policy, options);
   if (session.json) {
     std::vector<std::string> objects;
+    objects.reserve(findings.size());
     for (const LintFinding& finding : findings) {
       objects.push_back(R"({"code": )" + JsonString(CodeOf(finding.kind)) + R"(, "line": )" +
                         (finding.line == 0 ? "null" : std::to_string(finding.line)) +
