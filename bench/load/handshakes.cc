@@ -39,6 +39,7 @@ Measurement MeasureHandshakes(const Load& load) {
   std::exception_ptr failure;
   std::atomic<bool> open = false, stop = false;
   std::vector<std::thread> workers;
+  workers.reserve(static_cast<size_t>(load.at_once));
   for (int i = 0; i < load.at_once; ++i) {
     workers.emplace_back([&, sender = "load-" + std::to_string(i)] {
       try {

@@ -22,7 +22,7 @@ void Serve(const CredentialFlags& flags) {
   } else {
     options = {.credentials = PlainServerCredentials(flags.mode, flags.certificates)};
   }
-  const auto server = troth::sping::PongServer::Start(std::move(options));
+  const auto server = troth::sping::PongServer::Start(options);
   if (!server.ok()) throw std::runtime_error(std::string(server.status().message()));
   std::printf("listens on 127.0.0.1:%d\n", (*server)->port());
   std::fflush(stdout);

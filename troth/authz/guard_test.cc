@@ -424,6 +424,13 @@ TEST_F(GuardInShadow, NeverRelaxesExpiryVerificationOrRevocation) {
   EXPECT_EQ(Answer(SelfSigned({}), "/s.S/M"), "peer_not_verified");
 }
 
+TEST_F(GuardInShadow, DoesNotLetAnUnknownCertificateThroughWhereARuleDenies) {
+  Start("mode = \"shadow\"\n[[rules]]\nmethods = [\"*\"]\ndeny = [\"anyone\"]\n",
+        Mode::kRequestUnverified);
+  EXPECT_EQ(Answer(SelfSigned({}), "/s.S/M"), "rule_denied");
+  EXPECT_EQ(Answer(ConnectAnonymously(), "/s.S/M"), "");
+}
+
 // ---- Rate limits.
 
 class GuardRateLimit : public GuardTest {};
@@ -474,6 +481,49 @@ TEST_F(GuardRateLimit, RefusedCallsCountToo) {
   const TestConnection peer = Connect(authority_.Issue());
   EXPECT_EQ(Answer(peer, "/s.S/M"), "role_not_allowed");
   EXPECT_EQ(Answer(peer, "/s.S/M"), "rate_limited");
+}
+
+TEST_F(GuardRateLimit, CallsRefusedForTheirCertificateCountToo) {
+  const Certificate revoked = authority_.Issue(Named("operator.example"));
+  RewriteFile(folder_ / "crl.pem", authority_.Revoke({revoked}).ToPem());
+  Start(kPolicy, Mode::kRequire,
+        {.crl_paths = {folder_ / "crl.pem"}, .rate_limit = {.calls_per_second = 1, .burst = 1}});
+  const TestConnection peer = Connect(revoked);
+  EXPECT_EQ(Answer(peer, "/s.S/M"), "certificate_revoked");
+  EXPECT_EQ(Answer(peer, "/s.S/M"), "rate_limited");
+}
+
+// ---- A revocation list whose issuer's clock is ahead.
+
+class GuardListOfTheFuture : public GuardTest {
+ protected:
+  void StartPinned(const Certificate& leaf, Mode mode) {
+    RewriteFile(folder_ / "pin.pem", leaf.ToPem());
+    Start(
+        "[roles]\npinned = { certificate = \"pin.pem\" }\n"
+        "[[rules]]\nmethods = [\"*\"]\nallow = [\"pinned\"]\n",
+        mode, {.crl_paths = {folder_ / "crl.pem"}});
+  }
+};
+
+TEST_F(GuardListOfTheFuture, RevokesAtOnceInEveryMode) {
+  const Certificate revoked = authority_.Issue();
+  RewriteFile(folder_ / "crl.pem", authority_.Revoke({revoked}, TestTime() + Seconds(2)).ToPem());
+  for (const Mode mode : {Mode::kRequestUnverified, Mode::kRequireUnverified, Mode::kRequire}) {
+    StartPinned(revoked, mode);
+    EXPECT_EQ(Answer(revoked, "/s.S/M"), "certificate_revoked") << NameOf(mode);
+  }
+}
+
+TEST_F(GuardListOfTheFuture, IsLookedAtAgainWhenItsTimeHasCome) {
+  const Certificate leaf = authority_.Issue();
+  RewriteFile(folder_ / "crl.pem",
+              authority_.Revoke({}, TestTime() + Seconds(2), TestTime() + Seconds(60)).ToPem());
+  StartPinned(leaf, Mode::kRequestUnverified);
+  const TestConnection peer = Connect(leaf);
+  EXPECT_EQ(Answer(peer, "/s.S/M"), "");
+  clock_.Advance(Seconds(61));
+  EXPECT_EQ(Answer(peer, "/s.S/M"), "crl_expired");
 }
 
 // ---- What is told about refusals, and about peers.

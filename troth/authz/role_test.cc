@@ -143,6 +143,9 @@ TEST(Role, IssuerMustLieOnTheVerifiedPath) {
   EXPECT_FALSE(has("impostor.pem"));
   EXPECT_FALSE(HasRole(R"({ issuer = "root.pem" })", Unverified(leaf), folder.path()));
   EXPECT_TRUE(HasRole(R"({ issuer = "root.pem" })", peer, folder.path()));
+  // Nobody issues itself: a CA that calls is not one of its own peers.
+  EXPECT_FALSE(HasRole(R"({ issuer = "intermediate.pem" })",
+                       Verified(intermediate.certificate(), Authority()), folder.path()));
 }
 
 struct BadFile {

@@ -42,7 +42,11 @@ struct Subscribers::State {
       if (subscriber->gone) continue;
       subscriber->running = true;
       lock.unlock();
-      subscriber->changed(identity);
+      try {
+        subscriber->changed(identity);
+      } catch (...) {
+        // Its own loss: the others, and whoever waits for it to end, must not suffer.
+      }
       lock.lock();
       subscriber->running = false;
       idle.notify_all();

@@ -29,7 +29,8 @@ class ChannelIdentity {
   absl::Status Start() {
     const std::shared_ptr<const Identity> identity = source_->Current();
     if (!identity->has_certificate()) return absl::OkStatus();
-    absl::StatusOr<std::unique_ptr<PemInMemory>> file = PemInMemory::Create(KeyAndChain(*identity));
+    absl::StatusOr<std::unique_ptr<PemInMemory>> file =
+        PemInMemory::Create(KeyAndChain(*identity).Reveal());
     if (!file.ok()) return file.status();
     file_ = *std::move(file);
     rotation_ =
@@ -54,16 +55,10 @@ class ChannelIdentity {
   }
 
  private:
-  static std::string KeyAndChain(const Identity& identity) {
-    std::string text(identity.private_key().ToPem().Reveal());
-    text += identity.ChainPem();
-    return text;
-  }
-
   void Rotate(const Identity& newest) {
     const absl::Status status =
         newest.has_certificate()
-            ? file_->Replace(KeyAndChain(newest))
+            ? file_->Replace(KeyAndChain(newest).Reveal())
             : MakeError(Reason::kCertificateMissing, "the newest identity has no certificate");
     if (status.ok()) return;
     Log(LogLevel::kError, "a channel keeps its old certificate",

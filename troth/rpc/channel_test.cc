@@ -1,5 +1,6 @@
 // Whom a channel accepts, and what it says of whom it refuses.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -105,7 +106,8 @@ TEST_F(Channels, TrustNobodyWithoutABundle) {
 }
 
 TEST_F(Channels, HeedRevocationListsAndRefuseWithoutOneThatCannotBeRead) {
-  const std::string folder = ::testing::TempDir() + "troth_channel_test";
+  const std::string folder =
+      ::testing::TempDir() + "troth_channel_test_" + std::to_string(getpid());
   std::filesystem::create_directories(folder);
   const Time now = Clock::System().Now();
   const Crl list = Must(

@@ -7,6 +7,7 @@
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include <array>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -29,12 +30,6 @@ constexpr unsigned kSecondsBetweenLooks = 1;
 
 std::string_view ValueOf(const grpc_auth_property& property) {
   return {property.value, property.value_length};
-}
-
-std::string KeyAndChain(const Identity& identity) {
-  std::string text(identity.private_key().ToPem().Reveal());
-  text += identity.ChainPem();
-  return text;
 }
 
 // Whether the TLS layer asks for a certificate that it does not verify.
@@ -154,8 +149,7 @@ class PortHook {
     Verdict verdict;
     try {
       verdict = hook.Check(context, metadata, count);
-    } catch (const std::exception& error) {
-      Log(LogLevel::kError, "the guard failed, the call is refused", {{"error", error.what()}});
+    } catch (...) {  // the application's clock, sources and log sink run in there
       done(user_data, nullptr, 0, nullptr, 0, GRPC_STATUS_INTERNAL,
            "the call could not be checked [troth:internal]");
       return;
@@ -183,13 +177,29 @@ class PortHook {
         break;
       }
     }
-    const bool is_new = PortRegistry::Process().Note(id_, call.connection);
+    PortRegistry::Process().Note(id_, call.connection);
     const std::shared_ptr<const std::string> chain = open_->CompleteChain(call, facts.resumed);
     Verdict verdict = port_->Check(call);
-    if (is_new && !facts.resumed && !call.chain_pem.empty() && IsKnown(verdict)) {
-      open_->chains.Remember(call.leaf_pem, call.chain_pem);
-    }
+    if (!facts.resumed && !call.chain_pem.empty() && IsKnown(verdict)) RememberChain(call);
     return verdict;
+  }
+
+  // Once a connection and thread: addresses of connections are reused, so the leaf counts as well.
+  // The last characters of its PEM are of its signature, which no two certificates share.
+  void RememberChain(const GuardedPort::Call& call) {
+    constexpr size_t kTail = 40;
+    constexpr int kSlotBits = 10;
+    thread_local std::array<std::uint64_t, size_t{1} << kSlotBits> remembered{};
+    std::uint64_t tail = 0;
+    if (call.leaf_pem.size() > kTail) {
+      std::memcpy(&tail, call.leaf_pem.data() + call.leaf_pem.size() - kTail, sizeof tail);
+    }
+    const std::uint64_t mark =
+        (reinterpret_cast<std::uintptr_t>(call.connection) + (std::uint64_t{id_} << 48)) ^ tail;
+    std::uint64_t& slot = remembered[(mark * 0x9e3779b97f4a7c15U) >> (64 - kSlotBits)];
+    if (slot == mark) return;
+    open_->chains.Remember(call.leaf_pem, call.chain_pem);
+    slot = mark;
   }
 
   // Whether the peer is somebody, though perhaps not one who may make this call.
@@ -203,8 +213,7 @@ class PortHook {
       void* user_data, grpc_ssl_server_certificate_config** config) {
     try {
       return static_cast<PortHook*>(user_data)->FetchNewest(config);
-    } catch (const std::exception& error) {
-      Log(LogLevel::kError, "the newest identity cannot be used yet", {{"error", error.what()}});
+    } catch (...) {  // tried again with the next connection
       return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
     }
   }
@@ -218,14 +227,14 @@ class PortHook {
       return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     }
     const bool same_identity = newest == seen_;
-    seen_ = newest;
-    generation_ = generation;
     const absl::Status usable = CanServe(*newest, port_->client_certificate());
     if (!usable.ok()) {
       if (!same_identity) {
         Log(LogLevel::kError, "the newest identity cannot serve, the old one stays in use",
             {{"reason", CodeOf(usable)}, {"error", ToStd(usable.message())}});
       }
+      seen_ = newest;
+      generation_ = generation;
       return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     }
     // A new configuration also ends the session tickets that were given out under the old one,
@@ -235,21 +244,24 @@ class PortHook {
     // gRPC requires CA certificates here. Where none is asked of clients they are not used.
     std::string roots = newest->trust_bundle().ToPem();
     if (roots.empty()) roots = chain;
-    const std::string key_text(key.Reveal());
-    grpc_ssl_pem_key_cert_pair pair = {key_text.c_str(), chain.c_str()};
+    grpc_ssl_pem_key_cert_pair pair = {key.Reveal().data(),
+                                       chain.c_str()};  // ends in NUL: a string's
     *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
+    seen_ = newest;
+    generation_ = generation;
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }
 
   absl::StatusOr<grpc_server_credentials*> MakeWatchingCredentials(
       grpc_ssl_client_certificate_request_type type) {
     const std::shared_ptr<const Identity> identity = port_->identity()->Current();
-    absl::StatusOr<std::unique_ptr<PemInMemory>> file = PemInMemory::Create(KeyAndChain(*identity));
+    absl::StatusOr<std::unique_ptr<PemInMemory>> file =
+        PemInMemory::Create(KeyAndChain(*identity).Reveal());
     if (!file.ok()) return file.status();
     file_ = *std::move(file);
     rotation_ = port_->identity()->Subscribe([this](std::shared_ptr<const Identity> newest) {
       absl::Status status = CanServe(*newest, port_->client_certificate());
-      if (status.ok()) status = file_->Replace(KeyAndChain(*newest));
+      if (status.ok()) status = file_->Replace(KeyAndChain(*newest).Reveal());
       if (status.ok()) return;
       Log(LogLevel::kError, "the newest identity cannot serve, the old one stays in use",
           {{"reason", CodeOf(status)}, {"error", ToStd(status.message())}});
@@ -257,7 +269,7 @@ class PortHook {
     // A snapshot that came between reading and subscribing.
     if (const auto newest = port_->identity()->Current();
         newest != identity && CanServe(*newest, port_->client_certificate()).ok()) {
-      const absl::Status status = file_->Replace(KeyAndChain(*newest));
+      const absl::Status status = file_->Replace(KeyAndChain(*newest).Reveal());
       if (!status.ok()) return status;
     }
 
@@ -397,6 +409,8 @@ class ServerVerifier final : public grpc::experimental::ExternalCertificateVerif
                        .target = View(request.target_name())});
     } catch (const std::exception& error) {
       status = MakeError(Reason::kInternal, error.what());
+    } catch (...) {
+      status = MakeError(Reason::kInternal, "the check of the server failed");
     }
     if (status.ok()) return grpc::Status::OK;
     return {static_cast<grpc::StatusCode>(status.code()),

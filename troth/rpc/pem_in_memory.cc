@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include <utility>
+
 #include "troth/base/reason.h"
 
 namespace troth {
@@ -67,6 +69,17 @@ absl::Status PemInMemory::Replace(std::string_view text) {
   close(*next);
   if (status.ok()) ++version_;
   return status;
+}
+
+Secret KeyAndChain(const Identity& identity) {
+  const Secret key = identity.private_key().ToPem();
+  const std::string chain = identity.ChainPem();
+  std::string text;
+  text.reserve(key.Reveal().size() +
+               chain.size());  // it must not move: what is left behind is not wiped
+  text += key.Reveal();
+  text += chain;
+  return Secret(std::move(text));
 }
 
 }  // namespace troth

@@ -8,6 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "troth/base/secret.h"
+#include "troth/identity/identity.h"
 
 namespace troth {
 
@@ -35,5 +37,8 @@ class PemInMemory {
   const int descriptor_;
   const std::string path_;
 };
+
+// What gRPC wants in such a file: the private key, then the chain, in PEM.
+Secret KeyAndChain(const Identity& identity);
 
 }  // namespace troth

@@ -1,6 +1,7 @@
 // Identities, trust, time and policy change while connections are open.
 #include <grpc/grpc_security.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -129,7 +130,8 @@ TEST_F(Rotation, AnExpiredCertificateRefusesTheNextCallOnAnOpenConnection) {
 }
 
 TEST_F(Rotation, AChangedPolicyCountsForTheNextCallOnAnOpenConnection) {
-  const std::string path = ::testing::TempDir() + "troth_rotation_test_policy.toml";
+  const std::string path =
+      ::testing::TempDir() + "troth_rotation_test_" + std::to_string(getpid()) + "_policy.toml";
   ASSERT_TRUE(
       WriteFile(path, testing::kAuthenticatedMayAll, {.overwrite = Overwrite::kReplace}).ok());
   GuardOptions options;
@@ -175,7 +177,8 @@ class Resumption : public Rotation {
     return text.find("New, TLS") != std::string::npos ? "New" : text;
   }
 
-  const std::string folder_ = ::testing::TempDir() + "troth_resumption_test";
+  const std::string folder_ =
+      ::testing::TempDir() + "troth_resumption_test_" + std::to_string(getpid());
 };
 
 TEST_F(Resumption, ATicketIsGoodUntilTheIdentityOrThePolicyChanges) {

@@ -60,6 +60,18 @@ absl::Status CheckPin(const Certificate& leaf, const std::vector<Sha256Digest>& 
   return absl::OkStatus();
 }
 
+// A pin is not verified, so neither is the list: it is a file of our own, and can only take trust
+// away.
+absl::Status CheckListed(const Certificate& leaf, const std::vector<Crl>& crls) {
+  for (const Crl& crl : crls) {
+    if (!crl.issuer().Matches(leaf.issuer()) || crl.Find(leaf.serial_number()) == nullptr) continue;
+    return MakeError(Reason::kCertificateRevoked, "the server's certificate " + leaf.Describe() +
+                                                      " is on the revocation list of " +
+                                                      crl.issuer().ToString());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 ExpectedServer ExpectDnsName(std::string name) {
@@ -90,8 +102,10 @@ absl::Status CheckServer(const ShownCertificates& shown, const ExpectedServer& e
   }
   const absl::StatusOr<Certificate> leaf = Certificate::FromPem(shown.leaf_pem);
   if (!leaf.ok()) return WithContext(leaf.status(), "the server's certificate");
-  if (expected.kind() == ExpectedServer::Kind::kPinned)
-    return CheckPin(*leaf, expected.pins(), now);
+  if (expected.kind() == ExpectedServer::Kind::kPinned) {
+    absl::Status pinned = CheckPin(*leaf, expected.pins(), now);
+    return pinned.ok() ? CheckListed(*leaf, crls) : pinned;
+  }
 
   std::vector<Certificate> intermediates;
   if (!shown.chain_pem.empty()) {

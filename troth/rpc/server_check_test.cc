@@ -147,5 +147,20 @@ TEST_F(ServerCheck, RefusesWhatIsNoCertificate) {
   EXPECT_NE(check(server.certificate.ToPem(), "-----BEGIN CERTIFICATE-----\nAAAA\n"), "ok");
 }
 
+TEST_F(ServerCheck, RefusesAPinnedServerThatAListNames) {
+  const KeyPair server = ours_.Issue({.common_name = "s", .names = {"db.internal"}});
+  const ExpectedServer pinned = ExpectPinned({server.certificate.fingerprint()});
+  const Time now = Clock::System().Now();
+  const auto list = [&](std::vector<RevokedEntry> entries) {
+    return std::vector<Crl>{Must(IssueCrl(
+        {.this_update = now, .next_update = now + Seconds(60), .entries = std::move(entries)},
+        ours_.signer()))};
+  };
+  EXPECT_EQ(Check(server, pinned, "db.internal", list({})), "ok");
+  EXPECT_EQ(Check(server, pinned, "db.internal",
+                  list({{.serial = server.certificate.serial_number(), .revoked_at = now}})),
+            "certificate_revoked");
+}
+
 }  // namespace
 }  // namespace troth
