@@ -233,12 +233,23 @@ def read_decisions(path):
             for r in medians]
 
 
+def command_line():
+    """How to measure the same again: without the flags that only say where things are."""
+    words, rest = [], iter(sys.argv[1:])
+    for word in rest:
+        if word in ("--decisions", "--into", "--out"):
+            next(rest)
+        else:
+            words.append(word)
+    return " ".join(["bench/run.sh", *words])
+
+
 def report(results, arguments, machine, description):
     others, stolen = machine.others()
     decisions = read_decisions(arguments.decisions)
     lines = [
-        f"Measured on {datetime.date.today().isoformat()} with `make bench` ({arguments.rounds} rounds, windows of "
-        f"{arguments.window:g} s): {description}.",
+        f"Measured on {datetime.date.today().isoformat()} with `{command_line()}` ({arguments.rounds} rounds, windows "
+        f"of {arguments.window:g} s): {description}.",
         f"Meanwhile other programs used {others:.2f} cores and the hypervisor took {stolen:.2f}."
         + (" Too much: the figures are not to be relied on." if others + stolen > 0.1 else ""),
         "",
