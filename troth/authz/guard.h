@@ -94,8 +94,8 @@ class GuardedPort {
   virtual ~GuardedPort() = default;
 
   // Decides. For a peer and method seen before in this generation on this thread: no lock, no
-  // allocation. A refusal is logged (the same one at most once a second a peer), counted and
-  // reported to the callback here.
+  // allocation, as long as the thread serves no more than some 4,000 connections. A refusal is
+  // logged (the same one at most once a second a peer), counted and reported to the callback here.
   virtual Verdict Check(const Call& call) = 0;
   // The peer behind a connection for which Check has run on any thread, or a new one parsed from
   // the PEM; never null.

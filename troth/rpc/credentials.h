@@ -100,8 +100,8 @@ struct ChannelOptions {
 std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(
     std::shared_ptr<IdentitySource> identity, ChannelOptions options = {});
 
-// The caller behind a call, in a handler. Never null; anonymous when it showed no certificate or
-// the port is not Troth's.
+// The caller behind a call, in a handler. Never null; anonymous when it showed no certificate. On a
+// port that is not Troth's it is what the caller showed, not verified.
 std::shared_ptr<const Peer> PeerOf(const grpc::ServerContextBase& context);
 
 struct ServerLimits {
