@@ -13,9 +13,11 @@ check_pie_supported(LANGUAGES CXX)
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(TROTH_CCACHE ccache)
   if(TROTH_CCACHE)
-    # Without this sloppiness ccache never hits for a file that uses a precompiled header.
+    # Without this sloppiness ccache never hits for a file that uses a precompiled header. Paths below the tree are
+    # made relative, so that another clone of it finds what this one compiled.
     set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=true
       ${TROTH_CCACHE})
   endif()
 endif()
