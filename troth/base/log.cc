@@ -56,10 +56,15 @@ void SetLogSink(LogSink sink, LogLevel least) {
 
 void Log(LogLevel level, std::string_view message,
          std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
-  State& state = TheState();
-  if (level < state.least.load(std::memory_order_relaxed)) return;
+  if (level < TheState().least.load(std::memory_order_relaxed)) return;
   LogEntry entry{.level = level, .message = std::string(message), .fields = {}};
   for (const auto& [key, value] : fields) entry.fields.emplace_back(key, value);
+  Log(entry);
+}
+
+void Log(const LogEntry& entry) {
+  State& state = TheState();
+  if (entry.level < state.least.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(state.mutex);
   if (state.sink) {
     state.sink(entry);

@@ -29,6 +29,8 @@ void SetLogSink(LogSink sink, LogLevel least = LogLevel::kInfo);
 
 void Log(LogLevel level, std::string_view message,
          std::initializer_list<std::pair<std::string_view, std::string_view>> fields = {});
+// The same for an entry that was made before: what happens under a lock is logged after it.
+void Log(const LogEntry& entry);
 
 // One line, `message key=value key="with space"`, control characters escaped: what the default sink
 // prints after time and level.

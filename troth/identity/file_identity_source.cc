@@ -16,9 +16,33 @@
 namespace troth {
 namespace {
 
-constexpr Seconds kRemindEvery = std::chrono::hours(24);
+constexpr Seconds kRemindOfExpiryEvery = std::chrono::hours(24);
+constexpr Seconds kRemindOfRejectionEvery = std::chrono::minutes(1);
+
+// Whether what was said `at` is to be said again. A clock that was set back does not silence it.
+bool IsDue(Time at, Seconds every, Time now) { return now < at || now - at >= every; }
 
 std::string Quoted(const std::string& path) { return "'" + Printable(path, 400) + "'"; }
+
+// What is to be logged once no lock is held: the application's sink may ask the source.
+class LogLater {
+ public:
+  void Add(LogLevel level, std::string_view message,
+           std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+    LogEntry entry{.level = level, .message = std::string(message), .fields = {}};
+    for (const auto& [key, value] : fields) entry.fields.emplace_back(key, value);
+    entries_.push_back(std::move(entry));
+  }
+  LogLater() = default;
+  LogLater(const LogLater&) = delete;
+  LogLater& operator=(const LogLater&) = delete;
+  ~LogLater() {
+    for (const LogEntry& entry : entries_) Log(entry);
+  }
+
+ private:
+  std::vector<LogEntry> entries_;
+};
 
 // The files of one identity as they were read.
 struct Contents {
@@ -68,22 +92,24 @@ class FileIdentity {
 
   // The first snapshot. Until it is there, Update and Poll do nothing.
   absl::Status Load() {
+    LogLater log;  // before the locks, so that it goes after them
     const std::lock_guard updating(update_mutex_);
     std::string state;
-    absl::StatusOr<std::shared_ptr<const Identity>> identity = Evaluate(state);
+    absl::StatusOr<std::shared_ptr<const Identity>> identity = Evaluate(state, log);
     if (!identity.ok()) return identity.status();
     const std::lock_guard lock(mutex_);
     current_ = *std::move(identity);
     current_state_ = std::move(state);
-    RemindOfExpiry();
+    RemindOfExpiry(log);
     return absl::OkStatus();
   }
 
   void Update() {
     {
+      LogLater log;
       const std::lock_guard updating(update_mutex_);
       if (Current() == nullptr) return;
-      UpdateLocked();
+      UpdateLocked(log);
     }
     subscribers_.Deliver();
   }
@@ -97,8 +123,9 @@ class FileIdentity {
       pending = !statistics_.last_error.empty();
     }
     if (pending) Update();
+    LogLater log;
     const std::lock_guard lock(mutex_);
-    RemindOfExpiry();
+    RemindOfExpiry(log);
   }
 
   std::shared_ptr<const Identity> Current() const {
@@ -176,7 +203,7 @@ class FileIdentity {
     return status;
   }
 
-  absl::StatusOr<std::shared_ptr<const Identity>> Evaluate(std::string& state) {
+  absl::StatusOr<std::shared_ptr<const Identity>> Evaluate(std::string& state, LogLater& log) {
     Contents contents;
     absl::Status status = Read(contents);
     state = contents.state;
@@ -200,24 +227,26 @@ class FileIdentity {
     warnings.insert(warnings.end(), (*identity)->warnings().begin(), (*identity)->warnings().end());
     for (const std::string& warning : warnings) {
       if (std::ranges::find(warned_, warning) != warned_.end()) continue;
-      Log(LogLevel::kWarning, "identity is usable but poor", {{"warning", warning}});
+      log.Add(LogLevel::kWarning, "identity is usable but poor", {{"warning", warning}});
     }
     warned_ = std::move(warnings);
     return identity;
   }
 
-  void UpdateLocked() {
+  // With update_mutex_ held.
+  void UpdateLocked(LogLater& log) {
     std::string state;
-    absl::StatusOr<std::shared_ptr<const Identity>> identity = Evaluate(state);
+    absl::StatusOr<std::shared_ptr<const Identity>> identity = Evaluate(state, log);
     if (!identity.ok()) {
-      Reject(std::move(state), identity.status());
+      Reject(std::move(state), identity.status(), log);
       return;
     }
     const std::lock_guard lock(mutex_);
     const bool pending = !std::exchange(statistics_.last_error, "").empty();
-    rejected_state_.clear();
+    rejected_.reset();
     if (state == current_state_) {
-      if (pending) Log(LogLevel::kInfo, "files hold the identity in use again", {{"file", Name()}});
+      if (pending)
+        log.Add(LogLevel::kInfo, "files hold the identity in use again", {{"file", Name()}});
       return;
     }
     current_ = *std::move(identity);
@@ -226,50 +255,65 @@ class FileIdentity {
     reminded_.reset();
     subscribers_.Enqueue(current_);
     if (current_->has_certificate()) {
-      Log(LogLevel::kInfo, "identity replaced",
-          {{"file", Name()},
-           {"certificate", current_->leaf().Describe()},
-           {"expires", FormatTime(*current_->expires())}});
+      log.Add(LogLevel::kInfo, "identity replaced",
+              {{"file", Name()},
+               {"certificate", current_->leaf().Describe()},
+               {"expires", FormatTime(*current_->expires())}});
     } else {
-      Log(LogLevel::kInfo, "trust bundle replaced", {{"file", Name()}});
+      log.Add(LogLevel::kInfo, "trust bundle replaced", {{"file", Name()}});
     }
-    RemindOfExpiry();
+    RemindOfExpiry(log);
   }
 
-  void Reject(std::string state, const absl::Status& status) {
+  // The first time may be a moment between two files of one replacement: a warning. What stays
+  // rejected is an error, said again and again, for the old snapshot may trust what the new files
+  // withdraw (docs/decisions/0011).
+  void Reject(std::string state, const absl::Status& status, LogLater& log) {
     // The reason belongs to it: one content can first be too new and later too old.
     state += CodeOf(status);
+    const Time now = options_.clock->Now();
     const std::lock_guard lock(mutex_);
-    if (state == rejected_state_) return;
-    rejected_state_ = std::move(state);
-    ++statistics_.rejected;
+    const bool again = rejected_.has_value() && rejected_->state == state;
+    if (again && !IsDue(rejected_->said_at, kRemindOfRejectionEvery, now)) return;
     statistics_.last_error = ToStd(status.message());
-    Log(LogLevel::kWarning, "new identity is not used, the old one stays",
-        {{"file", Name()},
-         {"reason", CodeOf(status)},
-         {"error", statistics_.last_error},
-         {"fix", InfoOf(ReasonOf(status).value_or(Reason::kInternal)).fix}});
+    if (again) {
+      rejected_->said_at = now;
+    } else {
+      rejected_ = Rejection{.state = std::move(state), .since = now, .said_at = now};
+      ++statistics_.rejected;
+    }
+    log.Add(again ? LogLevel::kError : LogLevel::kWarning,
+            again ? "new identity is still not used, the old one stays with all that it trusts"
+                  : "new identity is not used, the old one stays",
+            {{"file", Name()},
+             {"reason", CodeOf(status)},
+             {"error", statistics_.last_error},
+             {"fix", InfoOf(ReasonOf(status).value_or(Reason::kInternal)).fix},
+             {"since", FormatTime(rejected_->since)}});
   }
 
   // With mutex_ held.
-  void RemindOfExpiry() {
+  void RemindOfExpiry(LogLater& log) {
     if (!current_->expires().has_value()) return;
     const Time now = options_.clock->Now();
     const Seconds left = *current_->expires() - now;
-    if (left > options_.warn_before_expiry && left > Seconds(0)) return;
+    // A certificate that lives for a day is not about to expire all its life.
+    const Seconds lifetime = *current_->expires() - current_->leaf().validity().not_before;
+    const Seconds warn_before = std::min(options_.warn_before_expiry, lifetime / 3);
+    if (left > warn_before && left > Seconds(0)) return;
     const bool expired = left <= Seconds(0);
     const bool said = reminded_.has_value() && reminded_->expired == expired &&
-                      now - reminded_->at < kRemindEvery;
+                      !IsDue(reminded_->at, kRemindOfExpiryEvery, now);
     if (said) return;
     reminded_ = Reminder{.at = now, .expired = expired};
-    Log(expired ? LogLevel::kError : LogLevel::kWarning,
-        expired ? "identity has expired, peers refuse it; renew its certificate"
-                : "identity expires soon; renew its certificate",
-        {{"file", Name()},
-         {"reason", CodeOf(Reason::kCertificateExpired)},
-         {"certificate", current_->leaf().Describe()},
-         {"expires", FormatTime(*current_->expires())},
-         {expired ? "since" : "left", FormatDuration(expired ? -left : left)}});
+    log.Add(expired ? LogLevel::kError : LogLevel::kWarning,
+            expired ? "identity has expired, peers refuse it; renew its certificate"
+                    : "identity expires soon; renew its certificate",
+            {{"file", Name()},
+             {"reason", CodeOf(Reason::kCertificateExpired)},
+             {"certificate", current_->leaf().Describe()},
+             {"expires", FormatTime(*current_->expires())},
+             {expired ? "since" : "left", FormatDuration(expired ? -left : left)}});
   }
 
   const std::string& Name() const {
@@ -279,6 +323,10 @@ class FileIdentity {
     return options_.trust_bundle;
   }
 
+  struct Rejection {
+    std::string state;
+    Time since, said_at;
+  };
   struct Reminder {
     Time at;
     bool expired = false;
@@ -293,7 +341,7 @@ class FileIdentity {
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Identity> current_;  // guarded by mutex_, as all that follows
-  std::string rejected_state_;
+  std::optional<Rejection> rejected_;        // the newest files, when they are not in use
   IdentityStatistics statistics_;
   std::optional<Reminder> reminded_;
 };

@@ -341,7 +341,8 @@ TEST_F(FileIdentitySourceTest, AKubernetesVolumeIsSwitchedInOneStep) {
 }
 
 TEST_F(FileIdentitySourceTest, ExpiryIsToldOnceADayAndAsAnErrorOnceItIsPast) {
-  const Leaf leaf = authority_.IssueLeaf({.validity = {TestTime() - kDay, TestTime() + 10 * kDay}});
+  const Leaf leaf =
+      authority_.IssueLeaf({.validity = {TestTime() - 50 * kDay, TestTime() + 10 * kDay}});
   Install(leaf);
   Start();
   WaitForPolls(3);
@@ -371,6 +372,97 @@ TEST_F(FileIdentitySourceTest, ExpiryIsToldOnceADayAndAsAnErrorOnceItIsPast) {
   EXPECT_EQ(log_.lines().size(), lines);
 }
 
+TEST_F(FileIdentitySourceTest, AShortLifeIsWarnedOfInItsLastThird) {
+  const auto hours = [](int count) { return std::chrono::hours(count); };
+  Install(authority_.IssueLeaf({.validity = {TestTime(), TestTime() + hours(24) - Seconds(1)}}));
+  Start();
+  clock_.Set(TestTime() + hours(16) - Seconds(1));
+  WaitForPolls(5);
+  EXPECT_THAT(log_.lines(), IsEmpty());
+  clock_.Set(TestTime() + hours(16));
+  ASSERT_TRUE(log_.WaitFor(1));
+  EXPECT_THAT(log_.lines().back(), AllOf(HasSubstr("expires soon"), HasSubstr("8 h")));
+}
+
+TEST_F(FileIdentitySourceTest, WhatStaysRejectedIsAnErrorEveryMinute) {
+  Start();
+  // The authority that issued our certificate is withdrawn, and our certificate was not renewed.
+  const TestAuthority next("next");
+  const auto install_bundle = [&](const std::string& pem) {
+    ASSERT_TRUE(WriteFile(bundle_, pem, {.overwrite = Overwrite::kReplace}).ok());
+  };
+  install_bundle(next.pem());
+  ASSERT_TRUE(log_.WaitFor(1));
+  EXPECT_THAT(log_.lines().back(), HasSubstr("warning: "));
+  clock_.Advance(Seconds(59));
+  WaitForPolls(10);
+  EXPECT_EQ(log_.lines().size(), 1u);
+  for (const size_t lines : {2u, 3u}) {
+    clock_.Advance(Seconds(60));
+    ASSERT_TRUE(log_.WaitFor(lines));
+    EXPECT_THAT(log_.lines().back(),
+                AllOf(HasSubstr("error: "), HasSubstr(bundle_), HasSubstr("reason=issuer_unknown"),
+                      HasSubstr("since=" + FormatTime(TestTime()))));
+    WaitForPolls(10);
+    EXPECT_EQ(log_.lines().size(), lines);
+  }
+  EXPECT_EQ(source_->Statistics().rejected, 1u);
+  EXPECT_EQ(source_->Current()->trust_bundle().anchors(),
+            std::vector<Certificate>{authority_.certificate()});
+  // A clock that is set back does not make it silent.
+  clock_.Set(TestTime());
+  ASSERT_TRUE(log_.WaitFor(4));
+
+  install_bundle(authority_.pem());
+  ASSERT_TRUE(Eventually([&] { return source_->Statistics().last_error.empty(); }));
+  const size_t lines = log_.lines().size();
+  clock_.Advance(Seconds(300));
+  WaitForPolls(10);
+  EXPECT_EQ(log_.lines().size(), lines);
+}
+
+TEST_F(FileIdentitySourceTest, ASinkMayAskTheSource) {
+  Start();
+  std::mutex mutex;
+  std::vector<std::string> answered;
+  std::vector<std::thread> threads;
+  SetLogSink([&](const LogEntry& entry) {
+    // From another thread, so that a lock which is held fails the test and does not hang it.
+    std::promise<void> promise;
+    std::future<void> asked = promise.get_future();
+    threads.emplace_back([this, promise = std::move(promise)]() mutable {
+      source_->Current();
+      source_->Statistics();
+      promise.set_value();
+    });
+    const bool in_time = asked.wait_for(std::chrono::seconds(3)) == std::future_status::ready;
+    const std::lock_guard lock(mutex);
+    answered.push_back(entry.message + (in_time ? "" : " with a lock held"));
+  });
+  const auto logged = [&] {
+    const std::lock_guard lock(mutex);
+    return answered;
+  };
+  const auto replace = [](const std::string& path, std::string_view text) {
+    ASSERT_TRUE(WriteFile(path, text, {.mode = 0600, .overwrite = Overwrite::kReplace}).ok());
+  };
+  replace(certificate_, second_.certificate_pem);
+  ASSERT_TRUE(Eventually([&] { return logged().size() == 1; }));
+  replace(certificate_, first_.certificate_pem);
+  ASSERT_TRUE(Eventually([&] { return logged().size() == 2; }));
+  replace(certificate_, authority_.pem() + first_.certificate_pem);
+  ASSERT_TRUE(Eventually([&] { return logged().size() == 4; }));
+  clock_.Advance(365 * kDay);
+  ASSERT_TRUE(Eventually([&] { return logged().size() == 5; }));
+  SetLogSink(nullptr);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(answered,
+              ElementsAre("new identity is not used, the old one stays",
+                          "files hold the identity in use again", "identity is usable but poor",
+                          "identity replaced",
+                          "identity has expired, peers refuse it; renew its certificate"));
+}
+
 TEST_F(FileIdentitySourceTest, AnExpiredIdentityWrittenAgainIsNoRejection) {
   Start();
   clock_.Advance(365 * kDay);
@@ -383,7 +475,7 @@ TEST_F(FileIdentitySourceTest, AnExpiredIdentityWrittenAgainIsNoRejection) {
 
 TEST_F(FileIdentitySourceTest, EachSnapshotIsWarnedOfAnew) {
   const auto ending_in = [&](int days) {
-    return authority_.IssueLeaf({.validity = {TestTime() - kDay, TestTime() + days * kDay}});
+    return authority_.IssueLeaf({.validity = {TestTime() - 50 * kDay, TestTime() + days * kDay}});
   };
   Install(ending_in(5));
   Start();

@@ -28,8 +28,10 @@ struct FileIdentityOptions {
   // How often files are looked at where inotify sees nothing (network file systems); inotify reacts
   // within milliseconds.
   std::chrono::milliseconds poll_interval{1000};
-  Seconds warn_before_expiry = std::chrono::hours(24 * 7);  // a warning in the log, once a day
-  const Clock* clock = &Clock::System();                    // not owned; outlives the source
+  // A warning in the log, once a day, when no more than this is left, and no more than a third of
+  // the lifetime.
+  Seconds warn_before_expiry = std::chrono::hours(24 * 7);
+  const Clock* clock = &Clock::System();  // not owned; outlives the source
 };
 
 struct IdentityStatistics {
@@ -57,8 +59,9 @@ class IdentitySource {
 
   // Loads the files now (an error is returned, naming the file) and watches them. A replacement
   // counts only when it is whole; until then the old snapshot stays, the log says with file and
-  // reason why, once for each state of the files, and the new one is picked up as soon as it is
-  // whole, also when only the time makes it so. Files with the content that is in use already
+  // reason why, at once and, as an error, every minute while it lasts, and the new one is picked up
+  // as soon as it is whole, also when only the time makes it so. Until then a CA that the new files
+  // no longer trust is trusted. Files with the content that is in use already
   // replace nothing. A key file that others may read works, with a warning. Expiry is told in the
   // log once a day, as an error once it is past.
   static absl::StatusOr<std::shared_ptr<IdentitySource>> WatchFiles(FileIdentityOptions options);
