@@ -12,35 +12,16 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
-#include <new>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "troth/authz/guard.h"
+#include "troth/base/allocation_counter_testing.h"
 #include "troth/base/log.h"
 #include "troth/identity/identity_source.h"
 #include "troth/pki/issue.h"
-
-namespace {
-
-thread_local std::size_t allocations = 0;
-
-void* Allocate(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size); }
-void* operator new[](std::size_t size) { return Allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace troth {
 namespace {
@@ -131,9 +112,9 @@ void Decide(benchmark::State& state, const Fixture& fixture,
     ++next;
   };
   for (size_t i = 0; i < connections; ++i) call();  // warm
-  const std::size_t before = allocations;
+  const std::size_t before = allocated_by_this_thread.allocations;
   for (auto _ : state) call();
-  const std::size_t made = allocations - before;
+  const std::size_t made = allocated_by_this_thread.allocations - before;
   state.counters["allocations"] =
       benchmark::Counter(static_cast<double>(made), benchmark::Counter::kAvgIterations);
   if (refused != 0) state.SkipWithError("a call was refused");

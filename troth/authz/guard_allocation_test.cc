@@ -3,34 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
 #include "troth/authz/guard_testing.h"
-
-namespace {
-
-thread_local std::size_t allocations = 0;
-
-void* Allocate(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size); }
-void* operator new[](std::size_t size) { return Allocate(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size == 0 ? 1 : size);
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#include "troth/base/allocation_counter_testing.h"
 
 namespace troth {
 namespace {
@@ -56,20 +30,20 @@ TEST_F(GuardAllocations, DecisionSeenBeforeMakesNone) {
   ASSERT_EQ(Answer(peer, methods[0]), "");
   ASSERT_EQ(Answer(anonymous, "/s.Open/M"), "");
 
-  const std::size_t before = allocations;
+  const std::size_t before = allocated_by_this_thread.allocations;
   for (int round = 0; round < 1000; ++round) {
     const Verdict registered = port_->Check(peer.Call(methods[static_cast<size_t>(round)]));
     const Verdict other = port_->Check(peer.Call("/package.Service7/MethodThatIsNotRegistered"));
     const Verdict open = port_->Check(anonymous.Call("/s.Open/M"));
     if (!registered.allowed() || !other.allowed() || !open.allowed()) ADD_FAILURE();
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocated_by_this_thread.allocations, before);
 }
 
 TEST_F(GuardAllocations, AreCounted) {
-  const std::size_t before = allocations;
+  const std::size_t before = allocated_by_this_thread.allocations;
   const auto memory = std::make_unique<int>(1);
-  EXPECT_GT(allocations, before);
+  EXPECT_GT(allocated_by_this_thread.allocations, before);
 }
 
 }  // namespace
