@@ -22,23 +22,34 @@ inline void* CountedAllocation(std::size_t size) noexcept {
 
 }  // namespace troth
 
-// Every form that sanitizers would otherwise answer themselves, and then miss in the other's
-// delete. NOLINTBEGIN(misc-definitions-in-headers): replacements cannot be inline.
-void* operator new(std::size_t size) {
+// Every form: a sanitizer answers those that are missing, and its memory must not get to our
+// delete. Not inlined, for GCC would see free() on what it takes for memory of another operator
+// new. NOLINTBEGIN(misc-definitions-in-headers): replacements cannot be inline.
+#define TROTH_REPLACEMENT [[gnu::noinline]]
+TROTH_REPLACEMENT void* operator new(std::size_t size) {
   if (void* const memory = troth::CountedAllocation(size)) return memory;
   throw std::bad_alloc();
 }
-void* operator new[](std::size_t size) { return operator new(size); }
-void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
+TROTH_REPLACEMENT void* operator new[](std::size_t size) { return operator new(size); }
+TROTH_REPLACEMENT void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
   return troth::CountedAllocation(size);
 }
-void* operator new[](std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
+TROTH_REPLACEMENT void* operator new[](std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
   return troth::CountedAllocation(size);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t& /*tag*/) noexcept { std::free(memory); }
+TROTH_REPLACEMENT void operator delete(void* memory) noexcept { std::free(memory); }
+TROTH_REPLACEMENT void operator delete[](void* memory) noexcept { std::free(memory); }
+TROTH_REPLACEMENT void operator delete(void* memory, std::size_t /*size*/) noexcept {
+  std::free(memory);
+}
+TROTH_REPLACEMENT void operator delete[](void* memory, std::size_t /*size*/) noexcept {
+  std::free(memory);
+}
+TROTH_REPLACEMENT void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept {
+  std::free(memory);
+}
+TROTH_REPLACEMENT void operator delete[](void* memory, const std::nothrow_t& /*tag*/) noexcept {
+  std::free(memory);
+}
+#undef TROTH_REPLACEMENT
 // NOLINTEND(misc-definitions-in-headers)
