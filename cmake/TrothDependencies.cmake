@@ -10,6 +10,11 @@ find_package(gRPC CONFIG REQUIRED)
 # Header-only, and used in .cc files only: a plain include directory, so that no installed target refers to it.
 find_path(TROTH_TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(CURL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+
 find_package(CLI11 CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
 

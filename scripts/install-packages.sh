@@ -22,6 +22,11 @@ build  protobuf-compiler-grpc
 build  libabsl-dev
 build  libssl-dev
 build  libtomlplusplus-dev
+build  libboost1.81-dev
+build  libboost-json1.81-dev
+build  libsqlite3-dev
+build  libcurl4-openssl-dev
+build  prometheus-cpp-dev
 build  libcli11-dev
 build  libspdlog-dev
 build  libbenchmark-dev
