@@ -8,17 +8,57 @@ namespace troth {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-constexpr std::string_view kBase64Digits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-constexpr std::array<std::int8_t, 256> kBase64Values = [] {
+// The digits of one of RFC 4648's alphabets, and their values.
+struct Base64Alphabet {
+  std::string_view digits;
   std::array<std::int8_t, 256> values{};
-  values.fill(-1);
-  for (size_t i = 0; i < kBase64Digits.size(); ++i) {
-    values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<std::int8_t>(i);
+
+  constexpr explicit Base64Alphabet(std::string_view all) : digits(all) {
+    values.fill(-1);
+    for (size_t i = 0; i < all.size(); ++i) {
+      values[static_cast<unsigned char>(all[i])] = static_cast<std::int8_t>(i);
+    }
   }
-  return values;
-}();
+};
+constexpr Base64Alphabet kBase64(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+constexpr Base64Alphabet kBase64Url(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+// Digits of `bytes` without padding.
+std::string EncodeBase64(const Base64Alphabet& alphabet, std::string_view bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t count = std::min<size_t>(3, bytes.size() - i);
+    std::uint32_t group = 0;
+    for (size_t j = 0; j < 3; ++j) {
+      group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+    }
+    for (size_t j = 0; j <= count; ++j) out += alphabet.digits[group >> (18 - 6 * j) & 63];
+  }
+  return out;
+}
+
+// Reads what EncodeBase64 writes, and nothing else.
+std::optional<std::string> DecodeBase64(const Base64Alphabet& alphabet, std::string_view digits) {
+  if (digits.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  out.reserve(digits.size() / 4 * 3 + 2);
+  for (size_t i = 0; i < digits.size(); i += 4) {
+    const size_t count = std::min<size_t>(4, digits.size() - i);
+    std::uint32_t group = 0;
+    for (size_t j = 0; j < 4; ++j) {
+      const int value = j < count ? alphabet.values[static_cast<unsigned char>(digits[i + j])] : 0;
+      if (value < 0) return std::nullopt;
+      group = group << 6 | static_cast<std::uint32_t>(value);
+    }
+    // `count` digits hold `count - 1` bytes; what is below them must be zero.
+    if (count < 4 && (group & (0xffffffU >> 8 * (count - 1))) != 0) return std::nullopt;
+    for (size_t j = 0; j + 1 < count; ++j) out += static_cast<char>(group >> (16 - 8 * j) & 0xff);
+  }
+  return out;
+}
 
 int HexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -57,44 +97,21 @@ std::optional<std::string> FromHex(std::string_view text) {
 }
 
 std::string ToBase64(std::string_view bytes) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t count = std::min<size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    out += kBase64Digits[group >> 18];
-    out += kBase64Digits[group >> 12 & 63];
-    out += count > 1 ? kBase64Digits[group >> 6 & 63] : '=';
-    out += count > 2 ? kBase64Digits[group & 63] : '=';
-  }
+  std::string out = EncodeBase64(kBase64, bytes);
+  out.append((4 - out.size() % 4) % 4, '=');
   return out;
 }
 
 std::optional<std::string> FromBase64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  for (size_t i = 0; i < text.size(); i += 4) {
-    const bool last = i + 4 == text.size();
-    const size_t padding = !last ? 0 : text[i + 3] != '=' ? 0 : text[i + 2] != '=' ? 1 : 2;
-    std::uint32_t group = 0;
-    for (size_t j = 0; j < 4; ++j) {
-      const int value =
-          j >= 4 - padding ? 0 : kBase64Values[static_cast<unsigned char>(text[i + j])];
-      if (value < 0) return std::nullopt;
-      group = group << 6 | static_cast<std::uint32_t>(value);
-    }
-    if ((padding == 1 && (group & 0xff) != 0) || (padding == 2 && (group & 0xffff) != 0)) {
-      return std::nullopt;
-    }
-    out += static_cast<char>(group >> 16);
-    if (padding < 2) out += static_cast<char>(group >> 8 & 0xff);
-    if (padding < 1) out += static_cast<char>(group & 0xff);
-  }
-  return out;
+  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
+  return DecodeBase64(kBase64, text);
+}
+
+std::string ToBase64Url(std::string_view bytes) { return EncodeBase64(kBase64Url, bytes); }
+
+std::optional<std::string> FromBase64Url(std::string_view text) {
+  return DecodeBase64(kBase64Url, text);
 }
 
 }  // namespace troth

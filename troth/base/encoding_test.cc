@@ -68,5 +68,34 @@ TEST(Base64Test, NothingElseIsRead) {
   }
 }
 
+TEST(Base64UrlTest, KnowsTheExamplesOfRfc4648) {
+  const struct {
+    const char* bytes;
+    const char* text;
+  } kCases[] = {
+      {"", ""},           {"f", "Zg"},          {"fo", "Zm8"},          {"foo", "Zm9v"},
+      {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff", "-_8"}};
+  for (const auto& test : kCases) {
+    EXPECT_EQ(ToBase64Url(test.bytes), test.text);
+    EXPECT_EQ(FromBase64Url(test.text), test.bytes);
+  }
+}
+
+TEST(Base64UrlTest, ReadsBackEveryByteAtEveryPlace) {
+  for (size_t length = 0; length < 8; ++length) {
+    const std::string bytes = std::string(length, 'x') + EveryByte();
+    EXPECT_EQ(FromBase64Url(ToBase64Url(bytes)), bytes);
+  }
+}
+
+TEST(Base64UrlTest, NothingElseIsRead) {
+  for (const char* text :
+       {"Z", "Zm9vY", "Zg==", "Zm8=", "=", "Zm9v\n", " Zm9v", "Zm9v ", "Zm+/", "Zm9*", "Zm9\x80",
+        // Unused bits that are not zero: a second text for the same bytes.
+        "Zh", "Zm9", "Zm9vZh"}) {
+    EXPECT_EQ(FromBase64Url(text), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace troth

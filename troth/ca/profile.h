@@ -18,7 +18,7 @@ namespace troth {
 
 // Which names a profile allows. A name is allowed when one entry of its kind matches; a kind
 // without entries is not allowed at all.
-struct NameRules {
+struct AllowedNames {
   bool any = false;                      // every name but the reserved ones
   std::vector<std::string> dns = {};     // "*.web.internal" (one label), "**.internal" (any depth,
                                          // and itself not), "db.internal"
@@ -47,7 +47,7 @@ struct Profile {
                                     KeyType::kRsa2048, KeyType::kRsa3072, KeyType::kRsa4096};
   LeafUsages usages = LeafUsages::kServerAndClient;
   bool usages_critical = false;
-  NameRules names = {};
+  AllowedNames names = {};
   Approval approval = Approval::kManual;
   std::string automatic = {};  // "uuid", or a pattern of the common name with '*'
   // Certificates of this profile are admin identities: the one profile that may issue the names
