@@ -5,6 +5,7 @@
 //   bytes -> the store commits -> only then the certificate leaves
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -66,11 +67,21 @@ struct AuthorityEvent {
   LedgerNote note = {};
 };
 
+// How long issuing took, from the request's first look to the answer: counts per upper bound in
+// seconds, each without those before it, the last without a bound.
+struct LatencyHistogram {
+  static constexpr std::array<double, 10> kBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01,
+                                                     0.025,  0.05,  0.1,    0.5,   2.5};
+  std::array<std::uint64_t, kBounds.size() + 1> counts = {};
+  double sum_seconds = 0;
+};
+
 struct AuthorityStatistics {
   std::uint64_t issued = 0, renewed = 0, revoked = 0;
   std::map<std::string, std::uint64_t> refused = {};  // by reason code
   std::uint64_t pending = 0;
   std::optional<Time> issuer_expires = {}, root_expires = {};
+  LatencyHistogram latency = {};
   StoreStatistics store = {};
 };
 
@@ -131,6 +142,9 @@ class Authority {
   // Notes a refusal that a front end made before the authority was asked (a body too large ...).
   virtual void CountRefusal(Reason reason) = 0;
   virtual AuthorityStatistics Statistics() const = 0;
+  // OK when it can issue now. Errors: store_failed when the last write failed and none has worked
+  // since (housekeeping tries one every few seconds then), certificate_expired (the issuer).
+  virtual absl::Status Health() const = 0;
 };
 
 }  // namespace troth

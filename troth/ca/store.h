@@ -39,9 +39,12 @@ struct RequestFilter {
 // Numbers for the metrics page, kept so that asking costs nothing.
 struct StoreStatistics {
   std::uint64_t certificates = 0, revocations = 0, pending_requests = 0;
-  std::uint64_t bytes = 0;      // on disk
-  std::uint64_t groups = 0;     // transactions that were committed
-  std::uint64_t writes = 0;     // pieces of work in them
+  std::uint64_t bytes = 0;   // on disk
+  std::uint64_t groups = 0;  // transactions that were committed
+  std::uint64_t writes = 0;  // pieces of work in them
+  // Certificates that expire within a day, within a week, and are not revoked; as of at most a
+  // minute ago.
+  std::uint64_t expiring_day = 0, expiring_week = 0;
   std::uint64_t unindexed = 0;  // certificates that the batch indexes do not hold yet
 };
 
