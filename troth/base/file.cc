@@ -126,6 +126,8 @@ absl::Status WriteFile(const std::string& path, std::string_view content, WriteO
   FileDescriptor fd(mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd.ok()) return WriteError(path, errno);
   int error = WriteAll(fd.get(), content);
+  if (error == 0 && options.prepare) error = options.prepare(fd.get());
+  // After `prepare`: a change of owner clears bits of the mode.
   if (error == 0 && fchmod(fd.get(), options.mode) != 0) error = errno;
   if (error == 0 && fsync(fd.get()) != 0) error = errno;
   if (const int close_error = fd.Close(); error == 0) error = close_error;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ enum class Overwrite { kNever, kReplace };
 struct WriteOptions {
   mode_t mode = 0644;                       // exact: the umask does not count
   Overwrite overwrite = Overwrite::kNever;  // kNever: file_exists when something is there
+  // Called with the descriptor of the whole file before it is synced and moved into place, for what
+  // must be so from the first moment on: owner, times, a lock. An errno ends it; 0 goes on.
+  std::function<int(int descriptor)> prepare = nullptr;
 };
 
 // Writes `content` to a temporary file beside `path`, syncs it, moves it into place and syncs the

@@ -195,6 +195,28 @@ TEST_F(FileTest, AReaderSeesTheOldFileOrTheNewOneWhole) {
   writer.join();
 }
 
+TEST_F(FileTest, WhatIsPreparedHoldsFromTheFirstMomentOn) {
+  const std::string path = Put("file", "old");
+  const auto prepare = [&](int descriptor) {
+    EXPECT_EQ(*ReadFile(path), "old");  // not yet in place
+    const timespec times[2] = {{.tv_sec = 5, .tv_nsec = 0},
+                               {.tv_sec = 1'000'000'000, .tv_nsec = 0}};
+    return futimens(descriptor, times) == 0 ? 0 : errno;
+  };
+  ASSERT_TRUE(WriteFile(path, "new", {.overwrite = Overwrite::kReplace, .prepare = prepare}).ok());
+  EXPECT_EQ(*ReadFile(path), "new");
+  EXPECT_EQ(VersionOf(path)->modified_ns, 1'000'000'000'000'000'000);
+}
+
+TEST_F(FileTest, WhatCannotBePreparedIsNotWritten) {
+  const std::string path = Put("file", "old");
+  const auto refuse = [](int /*descriptor*/) { return EPERM; };
+  EXPECT_EQ(ReasonOf(WriteFile(path, "new", {.overwrite = Overwrite::kReplace, .prepare = refuse})),
+            Reason::kFileWriteFailed);
+  EXPECT_EQ(*ReadFile(path), "old");
+  EXPECT_EQ(CountEntries(), 1u);
+}
+
 TEST_F(FileTest, SaysWhyAFileCannotBeWritten) {
   EXPECT_EQ(ReasonOf(WriteFile(PathOf("missing/file"), "x", {})), Reason::kFileWriteFailed);
   std::filesystem::create_directory(PathOf("folder"));
