@@ -16,13 +16,15 @@
 
 namespace troth {
 
-// Which certificates, newest first. Conditions that are set must all hold.
+// Which certificates, newest first: in the reverse of the order in which they were added. Conditions
+// that are set must all hold.
 struct CertificateFilter {
   std::string name = {};  // exact, or a pattern with '*'
   std::string profile = {};
   std::optional<Time> expires_before = {}, expires_after = {};
   bool only_revoked = false;
-  // Where the last page ended: only certificates older than this one.
+  // Where the last page ended: only certificates older than this one. certificate_unknown when it
+  // is not, or no longer, in the store.
   std::optional<SerialNumber> before = {};
   size_t limit = 100;
 };
@@ -32,8 +34,9 @@ struct RequestFilter {
   std::string name = {};  // exact
   std::optional<Sha256Digest> key = {};
   std::string address = {};
-  std::optional<Sha256Digest> after = {};  // page on: those that come after this one
-  size_t limit = 100;                      // oldest first
+  // Page on: those that come after this one. request_unknown when it is not in the store.
+  std::optional<Sha256Digest> after = {};
+  size_t limit = 100;  // oldest first, in the order in which they first came
 };
 
 // Numbers for the metrics page, kept so that asking costs nothing.
@@ -56,12 +59,19 @@ class StoreReader {
 
   virtual absl::StatusOr<std::optional<CertificateRecord>> FindCertificate(
       const SerialNumber& serial) = 0;
+  // The newest one that was issued for this request (SHA-256 as it was sent): how a request that
+  // is sent again gets the same certificate.
+  virtual absl::StatusOr<std::optional<CertificateRecord>> FindCertificateOfRequest(
+      const Sha256Digest& request) = 0;
   virtual absl::StatusOr<std::vector<CertificateRecord>> FindCertificates(
       const CertificateFilter& filter) = 0;
-  // Every certificate issued since, oldest first, to `visit` until that says false.
+  // `from` and every certificate that was added after it, oldest first, to `visit` until that says
+  // false; nothing: from the first on. Errors: certificate_unknown (`from` is not in the store).
   virtual absl::Status VisitCertificates(
-      const SerialNumber& from, const std::function<bool(const CertificateRecord&)>& visit) = 0;
-  // Whether any certificate or request, in whatever state, ever had this name.
+      const std::optional<SerialNumber>& from,
+      const std::function<bool(const CertificateRecord&)>& visit) = 0;
+  // Whether any certificate or request, in whatever state, ever had this name; those that were
+  // pruned too.
   virtual absl::StatusOr<bool> IsNameKnown(std::string_view name) = 0;
 
   virtual absl::StatusOr<std::optional<RevocationRecord>> FindRevocation(
