@@ -79,6 +79,7 @@ enum class Reason {
   kRequestPending,
   kRequestRejected,
   kTooManyRequests,
+  kListenerTooSlow,
   kCertificateUnknown,
   kSerialExists,
   kStoreFailed,
@@ -91,7 +92,10 @@ enum class Reason {
   kBodyTooLarge,
   kHeaderTooLarge,
   kRequestTimeout,
+  kHttpMalformed,
+  kTransferCodingUnknown,
   kResponseMalformed,
+  kResponseTooLarge,
   // Configuration.
   kPolicyInvalid,
   kConfigurationInvalid,

@@ -93,6 +93,11 @@ class Operations {
 
   // PEM. Number 0 is the root's list.
   virtual absl::StatusOr<std::string> CurrentCrl(std::uint32_t issuer) = 0;
+
+  // The ledger's entries from `from` (1 is the first) on, oldest first, to `visit` until that says
+  // false. Answers the head that the ledger had when reading began. Not noted in the ledger.
+  virtual absl::StatusOr<LedgerHead> ReadLedger(
+      std::uint64_t from, const std::function<bool(const LedgerEntry&)>& visit) = 0;
 };
 
 }  // namespace troth

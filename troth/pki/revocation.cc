@@ -5,38 +5,12 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/pki/revocation_internal.h"
+#include "troth/pki/revocation_reason.h"
 
 namespace troth {
 namespace {
 
 constexpr int kCertificateHold = 6;  // RFC 5280 section 5.3.1
-
-std::string_view NameOfReason(int reason) {
-  switch (reason) {
-    case 0:
-      return "unspecified";
-    case 1:
-      return "keyCompromise";
-    case 2:
-      return "cACompromise";
-    case 3:
-      return "affiliationChanged";
-    case 4:
-      return "superseded";
-    case 5:
-      return "cessationOfOperation";
-    case kCertificateHold:
-      return "certificateHold";
-    case 8:
-      return "removeFromCRL";
-    case 9:
-      return "privilegeWithdrawn";
-    case 10:
-      return "aACompromise";
-    default:
-      return "unknown";
-  }
-}
 
 // Content octets of two INTEGERs that are not negative.
 bool NumberLess(std::string_view a, std::string_view b) {
@@ -144,8 +118,8 @@ RevocationAnswer RevocationChecker::Answer(const Certificate& certificate,
     answer.status =
         MakeError(Reason::kCertificateRevoked,
                   "revoked by " + Name(issuer.subject()) + " at " + FormatTime(entry->revoked_at) +
-                      ", reason " + std::string(NameOfReason(entry->reason)) + ", serial number " +
-                      certificate.serial_number().ToHex());
+                      ", reason " + std::string(NameOfRevocationReason(entry->reason)) +
+                      ", serial number " + certificate.serial_number().ToHex());
     return answer;
   }
   answer.status = CheckNewest(**newest, issuer, options_);
