@@ -209,7 +209,7 @@ constexpr std::array kTable = {
     ReasonInfo{Reason::kLengthRequired, "length_required", StatusCode::kInvalidArgument, 411, 69,
                "the request does not say how long its body is", "send a Content-Length field"},
     ReasonInfo{Reason::kBodyTooLarge, "body_too_large", StatusCode::kOutOfRange, 413, 69,
-               "the body is larger than allowed", "send less"},
+               "the body is larger than allowed", "send a smaller body"},
     ReasonInfo{Reason::kHeaderTooLarge, "header_too_large", StatusCode::kOutOfRange, 431, 69,
                "the header is larger than allowed", "send fewer or shorter fields"},
     ReasonInfo{Reason::kRequestTimeout, "request_timeout", StatusCode::kDeadlineExceeded, 408, 69,
