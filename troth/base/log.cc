@@ -54,9 +54,13 @@ void SetLogSink(LogSink sink, LogLevel least) {
   state.least = least;
 }
 
+bool IsLogged(LogLevel level) {
+  return level >= TheState().least.load(std::memory_order_relaxed);
+}
+
 void Log(LogLevel level, std::string_view message,
          std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
-  if (level < TheState().least.load(std::memory_order_relaxed)) return;
+  if (!IsLogged(level)) return;
   LogEntry entry{.level = level, .message = std::string(message), .fields = {}};
   for (const auto& [key, value] : fields) entry.fields.emplace_back(key, value);
   Log(entry);

@@ -27,6 +27,9 @@ using LogSink = std::function<void(const LogEntry&)>;
 // up). Entries below `least` are dropped before anything is formatted. Thread-safe.
 void SetLogSink(LogSink sink, LogLevel least = LogLevel::kInfo);
 
+// Whether an entry of this level would reach the sink: spares the work of making one that would not.
+bool IsLogged(LogLevel level);
+
 void Log(LogLevel level, std::string_view message,
          std::initializer_list<std::pair<std::string_view, std::string_view>> fields = {});
 // The same for an entry that was made before: what happens under a lock is logged after it.

@@ -41,6 +41,7 @@ TEST(LogTest, EntriesBelowTheLeastLevelAreDropped) {
   for (const LogLevel level :
        {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
     Log(level, "x");
+    EXPECT_EQ(IsLogged(level), level >= LogLevel::kWarning);
   }
   ASSERT_EQ(collector.entries.size(), 2U);
   EXPECT_EQ(collector.entries[0].level, LogLevel::kWarning);
