@@ -54,9 +54,7 @@ void SetLogSink(LogSink sink, LogLevel least) {
   state.least = least;
 }
 
-bool IsLogged(LogLevel level) {
-  return level >= TheState().least.load(std::memory_order_relaxed);
-}
+bool IsLogged(LogLevel level) { return level >= TheState().least.load(std::memory_order_relaxed); }
 
 void Log(LogLevel level, std::string_view message,
          std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {

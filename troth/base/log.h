@@ -27,7 +27,7 @@ using LogSink = std::function<void(const LogEntry&)>;
 // up). Entries below `least` are dropped before anything is formatted. Thread-safe.
 void SetLogSink(LogSink sink, LogLevel least = LogLevel::kInfo);
 
-// Whether an entry of this level would reach the sink: spares the work of making one that would not.
+// Whether an entry of this level would reach the sink: spares the making of one that would not.
 bool IsLogged(LogLevel level);
 
 void Log(LogLevel level, std::string_view message,
