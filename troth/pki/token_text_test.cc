@@ -59,23 +59,12 @@ TEST(TokenTextTest, NothingElseIsRead) {
   const std::string text = ExampleText();
   const std::string digits = text.substr(7);
   const std::string bytes = *FromBase64Url(digits);
-  const std::string cases[] = {"",
-                               "   ",
-                               digits,
-                               "troth1.",
-                               "troth2." + digits,
-                               "TROTH1." + digits,
-                               text + "=",
-                               text + " x",
-                               text + "AAAA",
-                               text.substr(0, 50) + "\n" + text.substr(50),
-                               text.substr(0, text.size() - 1),
-                               text + std::string(1, '\0'),
-                               "troth1." + ToBase64(bytes),
-                               // Check digits that fit, and a length that does not.
-                               Encode(bytes.substr(0, 71)),
-                               Encode(bytes.substr(0, 72) + "x"),
-                               Encode("")};
+  const std::string cases[] = {
+      "", "   ", digits, "troth1.", "troth2." + digits, "TROTH1." + digits, text + "=", text + " x",
+      text + "AAAA", text.substr(0, 50) + "\n" + text.substr(50), text.substr(0, text.size() - 1),
+      text + std::string(1, '\0'), "troth1." + ToBase64(bytes),
+      // Check digits that fit, and a length that does not.
+      Encode(bytes.substr(0, 71)), Encode(bytes.substr(0, 72) + "x"), Encode("")};
   for (const std::string& wrong : cases) {
     const absl::StatusOr<TokenText> read = TokenText::Parse(wrong);
     ASSERT_FALSE(read.ok()) << wrong;
