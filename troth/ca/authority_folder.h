@@ -1,8 +1,10 @@
 // The folder of an online authority: its keys and certificates, and where everything else lies.
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -11,7 +13,9 @@
 #include "troth/base/time.h"
 #include "troth/ca/depot.h"
 #include "troth/ca/folder_lock.h"
+#include "troth/pki/crl.h"
 #include "troth/pki/issue.h"
+#include "troth/pki/key.h"
 
 namespace troth {
 
@@ -29,11 +33,17 @@ class AuthorityFolder {
   // The next issuer's key and request while its certificate is awaited from the root elsewhere.
   std::string NextIssuerKey() const { return path_ + "/issuer.next.key"; }
   std::string NextIssuerRequest() const { return path_ + "/issuer.next.csr"; }
+  // The key of an issuer that was replaced: it signs that issuer's revocation lists as long as
+  // what it signed is valid.
+  std::string OlderIssuerKey(const PublicKey& key) const;
   std::string Profiles() const { return path_ + "/profiles.toml"; }
   std::string Settings() const { return path_ + "/authority.toml"; }
   std::string Database() const { return path_ + "/authority.db"; }
   std::string Socket() const { return path_ + "/admin.sock"; }
   std::string CrlFolder() const { return path_ + "/crl"; }
+  std::string CrlFile(std::uint32_t issuer) const {
+    return CrlFolder() + "/" + std::to_string(issuer) + ".crl";
+  }
   std::string LedgerHead() const { return path_ + "/ledger.head"; }
 
  private:
@@ -63,40 +73,64 @@ struct AuthoritySpec {
 struct AuthorityKeys {
   Certificate root;
   Signer issuer;
-  std::vector<Certificate> older_issuers = {};  // newest first
+  // Replaced, and still valid: they sign nothing more but their revocation lists. Newest first.
+  std::vector<Signer> older_issuers = {};
   // What an operator must know: the root's key lies in the clear beside the issuer's ...
   std::vector<std::string> warnings = {};
 };
 
-// Makes an authority in a folder that holds none; whatever is killed when, the next call goes on or
-// begins anew, and never has two roots. Errors: file_exists (there is one), file_write_failed,
-// usage_error.
+// Makes an authority in a folder that holds none, and its root's first revocation list; whatever is
+// killed when, the next call goes on or begins anew, and never has two roots. The caller holds the
+// folder's lock (folder_lock.h). Errors: file_exists (there is one, or a database
+// without its root), file_write_failed, usage_error, passphrase_wrong (a root that an interrupted
+// call left has another).
 absl::Status CreateAuthority(const AuthorityFolder& folder, const AuthoritySpec& spec,
                              const Clock& clock);
 bool AuthorityExists(const AuthorityFolder& folder);
 absl::StatusOr<AuthoritySettings> ReadSettings(const AuthorityFolder& folder);
 absl::Status WriteSettings(const AuthorityFolder& folder, const AuthoritySettings& settings);
 
+// Where an issuer's revocation list and certificate are found: PUBLIC/crl/N and PUBLIC/issuer/N.
+// Empty without a public_url.
+std::string CrlUrl(const AuthoritySettings& settings, std::uint32_t issuer);
+std::string IssuerUrl(const AuthoritySettings& settings, std::uint32_t issuer);
+
 // Opens the issuer (never the root's key, but for a one-tier authority). `ask` is called only for
-// an encrypted key. Errors: those of files and keys, key_mismatch, key_file_too_open,
+// an encrypted key. Carries out what an interrupted change of issuers had decided. Errors: those of
+// files and keys, key_mismatch, key_file_too_open, issuer_unknown (the issuer is not of this root),
 // certificate_expired (names the command that renews the issuer).
 absl::StatusOr<AuthorityKeys> OpenAuthority(const AuthorityFolder& folder, const AskPassphrase& ask,
                                             Time now);
+// A new issuer is prepared (a key and a request), activated (it signs from now on) and its
+// predecessor retired (it goes when what it signed has ended). Each step is whole or has not
+// happened, and can be done again; they wait for each other (a lock on the folder of the lists),
+// and not for the authority's own lock: one that runs takes a new issuer over by itself.
 
-// Opens the root's key to make a new issuer (prepare, activate: the old one is kept for what it
-// signed). Errors: file_not_found when the root's key was taken away: use the two below.
+// All three at once, where the root's key is. Gives the root a new revocation list too. Errors:
+// file_not_found when the root's key was taken away: use the four below; usage_error for a one-tier
+// authority.
 absl::Status RenewIssuer(const AuthorityFolder& folder, Seconds lifetime, const AskPassphrase& ask,
                          const Secret* issuer_passphrase, const Clock& clock);
-// Issuer renewal with the root elsewhere: a key and a request, whose path is answered ...
+// Issuer renewal with the root elsewhere: a key and a request, whose path is answered. What is
+// prepared already is left as it is ...
 absl::StatusOr<std::string> PrepareIssuer(const AuthorityFolder& folder,
-                                          const Secret* issuer_passphrase, const Clock& clock);
+                                          const Secret* issuer_passphrase);
 // ... where the root is, the certificate for it (`troth ca sign-issuer`) ...
-absl::StatusOr<Certificate> SignIssuer(const Certificate& root, const PrivateKey& root_key,
-                                       std::string_view request_pem, Seconds lifetime,
-                                       const AuthoritySettings& settings, const Clock& clock);
-// ... and back here. Checks that it is for the prepared key and of this root. Errors: key_mismatch,
-// issuer_unknown, not_a_certificate_authority, certificate_expired.
-absl::Status ActivateIssuer(const AuthorityFolder& folder, std::string_view certificate_pem,
+absl::StatusOr<Certificate> SignIssuer(const Signer& root, std::string_view request_pem,
+                                       Seconds lifetime, const AuthoritySettings& settings,
+                                       const Clock& clock);
+// ... and the root's revocation list, which nobody else can sign: it lasts a year, and longer than
+// `issuer`, so that the next one comes with the next issuer. `revoked`: issuers that are not to be
+// trusted any more ...
+absl::StatusOr<Crl> SignRootList(const Signer& root, const Certificate& issuer,
+                                 std::vector<RevokedEntry> revoked, const Clock& clock);
+// ... and back here. `pem` holds the certificate and may hold the list. Checks that they are for
+// the prepared key and of this root. Errors: key_mismatch, issuer_unknown,
+// not_a_certificate_authority, certificate_expired, crl_malformed, file_not_found (nothing is
+// prepared).
+absl::Status ActivateIssuer(const AuthorityFolder& folder, std::string_view pem,
                             const AskPassphrase& ask, const Clock& clock);
+// Removes older issuers that have ended, with their keys. The authority does it when it opens.
+absl::Status RetireIssuers(const AuthorityFolder& folder, Time now);
 
 }  // namespace troth

@@ -23,14 +23,18 @@ std::optional<std::uint64_t> ToNumber(std::string_view octets) {
   return number;
 }
 
+constexpr std::uint64_t kNumbersPerSecond = 1 << 16;
+
 // Rises with the clock and, within a second, with what is revoked.
 std::uint64_t NumberAt(Time now, size_t entries) {
-  constexpr std::uint64_t kPerSecond = 1 << 16;
-  return static_cast<std::uint64_t>(now.time_since_epoch().count()) * kPerSecond +
-         std::min<std::uint64_t>(entries, kPerSecond - 1);
+  return CrlNumberAt(now) + std::min<std::uint64_t>(entries, kNumbersPerSecond - 1);
 }
 
 }  // namespace
+
+std::uint64_t CrlNumberAt(Time now) {
+  return static_cast<std::uint64_t>(now.time_since_epoch().count()) * kNumbersPerSecond;
+}
 
 absl::StatusOr<Crl> ReadCrl(const std::string& path, const Certificate& authority) {
   const absl::StatusOr<std::string> bytes = ReadFile(path, kMaxCrlBytes);

@@ -1,6 +1,7 @@
 // The CRL of an authority kept in files: its whole memory of what was revoked.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,10 @@ absl::StatusOr<Crl> ReadCrl(const std::string& path, const Certificate& authorit
 
 // Replaces the CRL in `path`, readable by everyone.
 absl::Status WriteCrl(const std::string& path, const Crl& crl);
+
+// A list number that rises with the clock, with room for 65,536 lists a second: numbers of one
+// authority never fall, not even when its state is restored from a backup.
+std::uint64_t CrlNumberAt(Time now);
 
 // A CRL that follows `present` with these entries. `expires` is the time to nextUpdate as TimeAfter
 // reads it; empty: as long as the CA lives. The number follows the clock and is above the present
