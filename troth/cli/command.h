@@ -57,5 +57,6 @@ void AddCaCommand(CLI::App& app, Session& session);
 void AddPolicyCommand(CLI::App& app, Session& session);
 void AddPingCommand(CLI::App& app, Session& session);
 void AddPongCommand(CLI::App& app, Session& session);
+void AddServeCommand(CLI::App& app, Session& session);
 
 }  // namespace troth
