@@ -253,13 +253,14 @@ std::optional<TrustBundle> Enroller::AuthorityBundle() const {
 absl::StatusOr<TrustBundle> Enroller::CheckBundle(std::string_view pem) const {
   absl::StatusOr<TrustBundle> bundle = TrustBundle::FromPem(pem);
   if (!bundle.ok()) return WithContext(bundle.status(), "the trust bundle that the server names");
-  if (!fingerprint_.has_value()) return bundle;
+  if (!options_.trust.root_fingerprint.has_value()) return bundle;
   for (const Certificate& anchor : bundle->anchors()) {
-    if (anchor.fingerprint() == *fingerprint_) return TrustBundle::FromCertificates({anchor});
+    if (anchor.fingerprint() == *options_.trust.root_fingerprint)
+      return TrustBundle::FromCertificates({anchor});
   }
   return MakeError(Reason::kIssuerUnknown, "expected a CA with the fingerprint " +
-                                               FormatFingerprint(*fingerprint_) + ", got " +
-                                               bundle->anchors().front().Describe());
+                                               FormatFingerprint(*options_.trust.root_fingerprint) +
+                                               ", got " + bundle->anchors().front().Describe());
 }
 
 absl::StatusOr<EnrollStep> Enroller::LearnServer() {
