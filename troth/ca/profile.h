@@ -48,6 +48,10 @@ struct Profile {
   LeafUsages usages = LeafUsages::kServerAndClient;
   bool usages_critical = false;
   AllowedNames names = {};
+  // What Caramel's clients expect: the common name alone counts, and may be any text
+  // ("b8:27:eb:00", "Alice"). It is the one alternative name too when it is a DNS name; alternative
+  // names that a request asks for are left out.
+  bool common_name_only = false;
   Approval approval = Approval::kManual;
   std::string automatic = {};  // "uuid", or a pattern of the common name with '*'
   // Certificates of this profile are admin identities: the one profile that may issue the names
