@@ -1,7 +1,7 @@
 #include "troth/authz/name_pattern.h"
 
 #include <algorithm>
-#include <charconv>
+#include <utility>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
@@ -12,35 +12,9 @@ namespace {
 
 constexpr std::string_view kSpiffeScheme = "spiffe://";
 
-// "*" in `pattern` stands for any run of characters. On a mismatch only the last "*" needs to take
-// more, so the work is bounded by the product of the lengths.
-bool PartMatches(std::string_view pattern, std::string_view text) {
-  size_t p = 0;
-  size_t t = 0;
-  size_t star = std::string_view::npos;
-  size_t resume = 0;
-  while (t < text.size()) {
-    // First: a name may hold the character "*" itself.
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 bool PartsMatch(const std::vector<std::string_view>& patterns,
                 const std::vector<std::string_view>& parts) {
-  return std::ranges::equal(patterns, parts, PartMatches);
+  return std::ranges::equal(patterns, parts, GlobMatches);
 }
 
 bool SpiffeIdMatches(std::string_view pattern, std::string_view name) {
@@ -64,19 +38,8 @@ bool EmailMatches(std::string_view pattern, std::string_view name) {
   const size_t pattern_at = pattern.rfind('@');
   const size_t name_at = name.rfind('@');
   if (pattern_at == std::string_view::npos || name_at == std::string_view::npos) return false;
-  return PartMatches(pattern.substr(0, pattern_at), name.substr(0, name_at)) &&
-         PartMatches(ToLowerAscii(pattern.substr(pattern_at)), ToLowerAscii(name.substr(name_at)));
-}
-
-bool NetworkHolds(std::string_view network, size_t bits, std::string_view address) {
-  if (address.size() != network.size()) return false;
-  const size_t whole = bits / 8;
-  if (address.substr(0, whole) != network.substr(0, whole)) return false;
-  if (bits % 8 == 0) return true;
-  const unsigned mask = 0xffU << (8 - bits % 8) & 0xffU;
-  return ((static_cast<unsigned char>(address[whole]) ^
-           static_cast<unsigned char>(network[whole])) &
-          mask) == 0;
+  return GlobMatches(pattern.substr(0, pattern_at), name.substr(0, name_at)) &&
+         GlobMatches(ToLowerAscii(pattern.substr(pattern_at)), ToLowerAscii(name.substr(name_at)));
 }
 
 std::string WithoutStars(std::string_view text) {
@@ -132,30 +95,11 @@ absl::StatusOr<NamePattern> NamePattern::Parse(Kind kind, std::string_view text)
       break;
     }
     case Kind::kIp: {
-      const size_t slash = text.find('/');
-      const auto bytes = ParseIpAddress(text.substr(0, slash));
-      if (!bytes.has_value()) {
-        return error("is not an IP address, expected \"10.0.0.1\", \"::1\" or \"10.0.0.0/8\"");
+      absl::StatusOr<IpNetwork> network = IpNetwork::Parse(text);
+      if (!network.ok()) {
+        return MakeError(Reason::kPolicyInvalid, ToStd(network.status().message()));
       }
-      pattern.network_ = *bytes;
-      pattern.network_bits_ = bytes->size() * 8;
-      if (slash == std::string_view::npos) break;
-      const std::string_view digits = text.substr(slash + 1);
-      size_t bits = 0;
-      const auto [end, parse_error] =
-          std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-      if (parse_error != std::errc() || end != digits.data() + digits.size() ||
-          bits > pattern.network_bits_) {
-        return error("has no prefix length of 0 to " + std::to_string(pattern.network_bits_) +
-                     " after \"/\"");
-      }
-      pattern.network_bits_ = bits;
-      for (size_t bit = bits; bit < bytes->size() * 8; ++bit) {
-        if (((*bytes)[bit / 8] >> (7 - bit % 8) & 1) != 0) {
-          return error("has address bits after its first " + std::to_string(bits) +
-                       ", expected zeros there");
-        }
-      }
+      pattern.network_ = *std::move(network);
       break;
     }
     case Kind::kText:
@@ -173,9 +117,9 @@ bool NamePattern::Matches(std::string_view name) const {
     case Kind::kEmail:
       return EmailMatches(text_, name);
     case Kind::kIp:
-      return NetworkHolds(network_, network_bits_, name);
+      return network_.has_value() && network_->Holds(name);
     case Kind::kText:
-      return PartMatches(text_, name);
+      return GlobMatches(text_, name);
   }
   return false;
 }

@@ -1,10 +1,12 @@
 // Patterns of the names in a certificate, as roles give them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "troth/pki/ip_network.h"
 
 namespace troth {
 
@@ -36,8 +38,7 @@ class NamePattern {
   NamePattern(Kind kind, std::string_view text) : kind_(kind), text_(text) {}
   Kind kind_;
   std::string text_;
-  std::string network_;  // kIp: bytes
-  size_t network_bits_ = 0;
+  std::optional<IpNetwork> network_;  // kIp
 };
 
 }  // namespace troth

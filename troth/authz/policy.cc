@@ -4,8 +4,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "troth/authz/suggestion.h"
 #include "troth/base/file.h"
+#include "troth/base/nearest_word.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 

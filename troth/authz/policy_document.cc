@@ -4,8 +4,8 @@
 #include <array>
 #include <cmath>
 
-#include "troth/authz/suggestion.h"
 #include "troth/base/file.h"
+#include "troth/base/nearest_word.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/base/toml_internal.h"

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace troth {
@@ -15,5 +16,9 @@ size_t EditDistance(std::string_view a, std::string_view b);
 std::optional<std::string_view> NearestWord(std::string_view word,
                                             std::span<const std::string_view> known,
                                             size_t max_distance);
+
+// "; did you mean "methods"?" when one of `known` is near enough to `word` to be what was meant,
+// else empty.
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> known);
 
 }  // namespace troth

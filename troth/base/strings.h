@@ -22,6 +22,9 @@ std::vector<std::string_view> Split(std::string_view text, char separator);
 std::string_view TrimWhitespace(std::string_view text);
 std::string ToLowerAscii(std::string_view text);
 bool EqualsIgnoreCaseAscii(std::string_view a, std::string_view b);
+// "*" in `pattern` stands for any run of characters, also an empty one; the rest is compared as it
+// is. A "*" in `text` is a character like any other. At most the product of the lengths in steps.
+bool GlobMatches(std::string_view pattern, std::string_view text);
 
 // `text` fit to be printed on one line of a terminal or log: control characters, quotes,
 // backslashes and bytes above 0x7e become \xNN, and what is longer than `max` is cut with "...".

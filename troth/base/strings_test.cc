@@ -74,5 +74,23 @@ TEST(PrintableTest, CutsWhatIsTooLong) {
   EXPECT_EQ(Printable("ab\n\n", 3), "ab\\x0a...");
 }
 
+TEST(GlobTest, AStarStandsForAnyRun) {
+  const struct {
+    const char* pattern;
+    const char* text;
+    bool matches;
+  } kCases[] = {{"", "", true},         {"", "a", false},         {"a", "a", true},
+                {"a", "A", false},      {"*", "", true},          {"*", "abc", true},
+                {"a*", "a", true},      {"a*", "ba", false},      {"*c", "abc", true},
+                {"*c", "abcd", false},  {"a*c", "ac", true},      {"a*c", "abcbc", true},
+                {"a*c", "abcb", false}, {"a*b*c", "aXbYc", true}, {"a*b*c", "acb", false},
+                {"**", "x", true},      {"a*", "a*", true},       {"a", "*", false},
+                {"*ab", "aab", true},   {"*.x", "*.x", true}};
+  for (const auto& test : kCases) {
+    EXPECT_EQ(GlobMatches(test.pattern, test.text), test.matches)
+        << test.pattern << " " << test.text;
+  }
+}
+
 }  // namespace
 }  // namespace troth
