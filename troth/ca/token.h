@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "troth/base/secret.h"
 #include "troth/base/time.h"
+#include "troth/ca/asked.h"
 #include "troth/ca/profile.h"
 #include "troth/ca/records.h"
 #include "troth/pki/token_text.h"
@@ -35,9 +36,15 @@ absl::StatusOr<NewToken> MakeToken(const TokenSpec& spec, const Profiles& profil
                                    const Sha256Digest& root_fingerprint,
                                    std::string_view created_by, Time now);
 
-// Whether the token may be used now for this request. Compares the secret in constant time.
-// Errors: token_invalid (unknown, wrong secret, revoked, used up), token_expired,
-// name_not_permitted.
+// Whether `secret` is the token's, in constant time, whatever else is wrong with the token: what to
+// ask before a request that is sent again is answered with the same certificate. Errors:
+// token_invalid.
+absl::Status CheckTokenSecret(const TokenRecord& token, const Secret& secret);
+
+// Whether the token may be used now for this request. Asks CheckTokenSecret first. Every name that
+// is asked for must match one of the token's, the common name too; a common name also when it only
+// repeats a DNS name or address that does. Errors: token_invalid (wrong secret, revoked, used up),
+// token_expired, name_not_permitted.
 absl::Status CheckToken(const TokenRecord& token, const Secret& secret, const Asked& asked,
                         Time now);
 
