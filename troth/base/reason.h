@@ -94,6 +94,9 @@ enum class Reason {
   kRequestTimeout,
   kHttpMalformed,
   kTransferCodingUnknown,
+  kMediaTypeUnknown,
+  kJsonMalformed,
+  kParameterInvalid,
   kResponseMalformed,
   kResponseTooLarge,
   // Configuration.
