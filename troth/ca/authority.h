@@ -136,7 +136,8 @@ class Authority {
   virtual std::vector<std::uint32_t> IssuerNumbers() const = 0;  // newest first, the root's 0 last
   virtual absl::StatusOr<Certificate> IssuerOf(std::uint32_t number) = 0;
 
-  // Calls `happened` for each decision once it is on disk, in order, until the subscription goes.
+  // Calls `happened` for each decision once it is on disk, in order, one at a time, until the
+  // subscription goes, which waits for a call that is running.
   virtual std::shared_ptr<void> Subscribe(std::function<void(const AuthorityEvent&)> happened) = 0;
 
   // Notes a refusal that a front end made before the authority was asked (a body too large ...).
