@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
+
+#include "troth/http/server_log_internal.h"
+
+namespace troth {
+namespace {
+
+using std::chrono::steady_clock;
+
+// Lines that may wait: a second's worth of a busy server.
+constexpr size_t kMostWaiting = 8192;
+constexpr int kLinesPerSecond = 3;
+constexpr std::chrono::seconds kWindow{1};
+// Lines are gathered this long, so that a busy server does not wake a thread for each.
+constexpr std::chrono::milliseconds kGather{10};
+constexpr size_t kLongestWhy = 300;  // bytes
+
+constexpr std::array<std::string_view, kDropKinds> kNames = {
+    "handshake_failed",     "handshake_timeout",   "plain_http",     "not_tls",
+    "request_malformed",    "request_timeout",     "answer_timeout", "made_room",
+    "too_many_connections", "too_many_of_address", "no_descriptors", "reset"};
+
+}  // namespace
+
+std::string_view NameOf(Drop drop) { return kNames[static_cast<size_t>(drop)]; }
+
+ServerLog::ServerLog(std::string name) : name_(std::move(name)), thread_([this] { Run(); }) {}
+
+ServerLog::~ServerLog() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void ServerLog::Add(Request request) {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.requests.size() >= kMostWaiting) {
+      ++waiting_.lost;
+      return;
+    }
+    first = waiting_.requests.empty();
+    waiting_.requests.push_back(std::move(request));
+  }
+  if (first) changed_.notify_one();
+}
+
+void ServerLog::Add(Drop drop, std::string_view address, std::string_view why) {
+  {
+    const std::lock_guard lock(mutex_);
+    Window& window = windows_[static_cast<size_t>(drop)];
+    const auto now = steady_clock::now();
+    if (now - window.begin >= kWindow) {
+      waiting_.counted[static_cast<size_t>(drop)] += window.counted;
+      window = {.begin = now};
+    }
+    if (window.logged == kLinesPerSecond) {
+      if (++window.counted > 1) return;  // the thread waits for the window's end already
+    } else {
+      ++window.logged;
+      waiting_.drops.push_back({.drop = drop,
+                                .address = std::string(address),
+                                .why = std::string(why.substr(0, kLongestWhy))});
+    }
+  }
+  changed_.notify_one();
+}
+
+bool ServerLog::HasCounted() const {
+  return std::ranges::any_of(windows_, [](const Window& window) { return window.counted > 0; });
+}
+
+ServerLog::Batch ServerLog::Take(bool all) {
+  const auto now = steady_clock::now();
+  for (size_t i = 0; i < kDropKinds; ++i) {
+    if (!all && now - windows_[i].begin < kWindow) continue;
+    waiting_.counted[i] += std::exchange(windows_[i].counted, 0);
+  }
+  return std::exchange(waiting_, {});
+}
+
+void ServerLog::Run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto something = [this] {
+      return stopping_ || !waiting_.requests.empty() || !waiting_.drops.empty();
+    };
+    // Counts are told when their second is over, also when nothing else comes.
+    if (HasCounted()) {
+      changed_.wait_for(lock, kWindow / 4, something);
+    } else {
+      changed_.wait(lock, [&] { return something() || HasCounted(); });
+    }
+    changed_.wait_for(lock, kGather, [this] { return stopping_; });
+    const bool last = stopping_;
+    const Batch batch = Take(last);
+    lock.unlock();
+    Write(batch);
+    if (last) return;
+    lock.lock();
+  }
+}
+
+void ServerLog::Write(const Batch& batch) const {
+  for (const Request& request : batch.requests) {
+    std::array<char, 32> ms{};
+    std::snprintf(ms.data(), ms.size(), "%.2f",
+                  std::chrono::duration<double, std::milli>(request.took).count());
+    Log(LogLevel::kInfo, "request",
+        {{"server", name_},
+         {"method", request.method},
+         {"path", request.path},
+         {"status", std::to_string(request.status)},
+         {"bytes", std::to_string(request.bytes)},
+         {"ms", ms.data()},
+         {"peer", request.peer == nullptr ? "anonymous" : request.peer->Describe()},
+         {"address", request.address}});
+  }
+  if (batch.lost > 0) {
+    Log(LogLevel::kWarning, "requests that were answered and not logged: the log is too slow",
+        {{"server", name_}, {"count", std::to_string(batch.lost)}});
+  }
+  for (const Dropped& dropped : batch.drops) {
+    Log(LogLevel::kWarning, "connection dropped",
+        {{"server", name_},
+         {"reason", NameOf(dropped.drop)},
+         {"address", dropped.address},
+         {"error", dropped.why}});
+  }
+  for (size_t i = 0; i < kDropKinds; ++i) {
+    if (batch.counted[i] == 0) continue;
+    Log(LogLevel::kWarning, "more connections dropped",
+        {{"server", name_}, {"reason", kNames[i]}, {"count", std::to_string(batch.counted[i])}});
+  }
+}
+
+}  // namespace troth
