@@ -20,10 +20,11 @@ absl::StatusOr<Crl> ReadCrl(const std::string& path, const Certificate& authorit
 // Replaces the CRL in `path`, readable by everyone.
 absl::Status WriteCrl(const std::string& path, const Crl& crl);
 
-// A CRL that follows `present` with these entries. `expires` is the time to nextUpdate as TimeAfter
-// reads it; empty: as long as the CA lives. The number follows the clock and is above the present
-// one's: so it never falls (RFC 5280 section 5.2.3), not even after certstrap, whose lists have
-// none. Errors: usage_error, crl_malformed (a number too large to count on from).
+// A CRL that follows `present` with these entries, dated kBackdate before now. `expires` is the
+// time to nextUpdate as TimeAfter reads it; empty: as long as the CA lives. The number follows the
+// clock and is above the present one's: so it never falls (RFC 5280 section 5.2.3), not even after
+// certstrap, whose lists have none. Errors: usage_error, crl_malformed (a number too large to count
+// on from).
 absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<RevokedEntry> entries,
                             const std::string& expires, const Signer& signer, Time now);
 
