@@ -124,6 +124,21 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
+bool IsMostlyPrintable(std::string_view text) {
+  size_t printable = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    const std::optional<std::uint32_t> character = NextUtf8(text, at);
+    if (!character.has_value()) {
+      ++at;
+    } else if (*character == '\t' || *character == '\n' || *character == '\r' ||
+               !IsInvisible(*character)) {
+      printable += at - begin;
+    }
+  }
+  return printable >= text.size() - text.size() / 4;
+}
+
 size_t CountUtf8Characters(std::string_view text) {
   return static_cast<size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<std::uint8_t>(c) & 0xc0) != 0x80; }));
