@@ -235,8 +235,14 @@ Verdict GuardedPortImpl::Check(const Call& call) {
 // thread, which can empty the cache.
 Verdict GuardedPortImpl::Refuse(std::shared_ptr<const PeerState> peer, const Call& call,
                                 bool shadow, Judgement judgement) {
-  const bool anonymous = LeafOf(call).empty();
-  std::string peer_key = anonymous ? std::string(HostOf(call.address)) : peer->key;
+  std::string peer_key = peer->key;
+  if (LeafOf(call).empty()) {
+    // Where the transport tells no address, one connection must not hide the refusals of another.
+    peer_key =
+        !call.address.empty()
+            ? std::string(HostOf(call.address))
+            : "connection " + std::to_string(reinterpret_cast<std::uintptr_t>(call.connection));
+  }
   guard_->Report(peer_key, WithAddress(*peer, call.address), call.method, judgement, shadow);
   if (shadow) return {};
   return {judgement.reason, std::move(judgement.message)};

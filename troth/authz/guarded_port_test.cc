@@ -54,5 +54,17 @@ TEST_F(GuardedPorts, TellRefusedPeersApart) {
   }
 }
 
+TEST_F(GuardedPorts, LogTheRefusalsOfEachAnonymousConnection) {
+  LogCapture log;
+  Start("[[rules]]\nmethods = [\"/s.S/*\"]\nallow = [\"authenticated\"]\n");
+  const TestConnection first = ConnectAnonymously();
+  const TestConnection second = ConnectAnonymously();
+  for (int i = 0; i < 3; ++i) {
+    Answer(first, "/s.S/M");
+    Answer(second, "/s.S/M");
+  }
+  EXPECT_EQ(log.CountOf("call refused"), 2U);
+}
+
 }  // namespace
 }  // namespace troth
