@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
@@ -24,8 +23,7 @@ int Session::Fail(const absl::Status& status) const {
   const ReasonInfo& info = InfoOf(ReasonOf(status).value_or(Reason::kInternal));
   const std::string_view message = ToStd(status.message());
   if (json) {
-    out << R"({"ok": false, "reason": )" << JsonString(info.code) << R"(, "message": )"
-        << JsonString(message) << R"(, "fix": )" << JsonString(info.fix) << "}\n";
+    Print({{"ok", false}, {"reason", info.code}, {"message", message}, {"fix", info.fix}});
   } else {
     err << Red("troth: ") << message << " [" << info.code << "]\n"
         << "  fix: " << info.fix << "\n";
@@ -33,44 +31,14 @@ int Session::Fail(const absl::Status& status) const {
   return info.exit_code;
 }
 
+void Session::Print(const JsonObject& document) const { out << document.text() << std::endl; }
+
 void Session::Warn(std::string_view text) const { err << "troth: warning: " << text << "\n"; }
 
 std::string Session::Bold(std::string_view text) const { return Styled(colour, "1", text); }
 std::string Session::Green(std::string_view text) const { return Styled(colour, "32", text); }
 std::string Session::Red(std::string_view text) const { return Styled(colour, "31", text); }
 std::string Session::Dim(std::string_view text) const { return Styled(colour, "2", text); }
-
-std::string JsonString(std::string_view value) {
-  std::string out = "\"";
-  for (const char c : value) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          char escaped[8];
-          std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
-          out += escaped;
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + "\"";
-}
 
 int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   CLI::App app(
