@@ -126,15 +126,14 @@ absl::StatusOr<Inputs> ReadInputs(const Arguments& arguments, const Clock& clock
 
 void PrintJson(const PathResult& result, const Session& session) {
   const bool ok = result.status.ok();
-  const ReasonInfo& info = InfoOf(ReasonOf(result.status).value_or(Reason::kInternal));
   const auto unless_ok = [ok](std::string_view text) { return ok ? JsonValue() : JsonValue(text); };
   std::vector<JsonObject> path;
   path.reserve(result.path.size());
   for (const Certificate& certificate : result.path) path.push_back(JsonOf(certificate));
   session.Print({{"ok", ok},
-                 {"reason", unless_ok(info.code)},
+                 {"reason", unless_ok(CodeOf(result.status))},
                  {"message", unless_ok(ToStd(result.status.message()))},
-                 {"fix", unless_ok(info.fix)},
+                 {"fix", unless_ok(FixOf(result.status))},
                  {"path", path},
                  {"warnings", result.warnings},
                  {"valid_until", ok ? JsonValue(result.valid_until) : JsonValue()}});
