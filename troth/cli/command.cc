@@ -2,10 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/cli/ca_arguments.h"
+#include "troth/cli/program_log.h"
 
 namespace troth {
 namespace {
@@ -23,10 +26,10 @@ int Session::Fail(const absl::Status& status) const {
   const ReasonInfo& info = InfoOf(ReasonOf(status).value_or(Reason::kInternal));
   const std::string_view message = ToStd(status.message());
   if (json) {
-    Print({{"ok", false}, {"reason", info.code}, {"message", message}, {"fix", info.fix}});
+    Print({{"ok", false}, {"reason", info.code}, {"message", message}, {"fix", FixOf(status)}});
   } else {
     err << Red("troth: ") << message << " [" << info.code << "]\n"
-        << "  fix: " << info.fix << "\n";
+        << "  fix: " << FixOf(status) << "\n";
   }
   return info.exit_code;
 }
@@ -46,6 +49,13 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
       "troth");
   app.set_version_flag("--version", std::string("troth ") + kVersion);
   app.add_flag("--json", session.json, "print the result as one JSON document");
+  LogFormat log_format = LogFormat::kText;
+  app.add_option("--log-format", log_format, "how the log on standard error is written")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, LogFormat>{{"text", LogFormat::kText},
+                                                                   {"json", LogFormat::kJson}})
+              .description("{text,json}"))
+      ->default_str("text");
   app.require_subcommand(1);
   app.fallthrough();
   app.get_formatter()->column_width(34);
@@ -69,6 +79,7 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
     session.err << app.help();
     return kExitUsage;
   }
+  const ProgramLog log(log_format);
   return session.run();
 }
 

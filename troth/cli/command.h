@@ -47,7 +47,7 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitUsage = 64;  // EX_USAGE
 
 // Runs `troth ARGS...` (without argv[0]) and returns the exit code. main() is this with the
-// process's streams; tests call it.
+// process's streams; tests call it. While it runs, the process's log is a ProgramLog.
 int RunTroth(const std::vector<std::string>& arguments, Session& session);
 
 // One function per command file.

@@ -162,7 +162,6 @@ class PingRun {
       canceller.join();
     }
     EnableHandshakeLog();
-    SetLogSink({});
     return Finish(std::chrono::steady_clock::now() - begin);
   }
 
