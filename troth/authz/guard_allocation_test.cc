@@ -40,6 +40,35 @@ TEST_F(GuardAllocations, DecisionSeenBeforeMakesNone) {
   EXPECT_EQ(allocated_by_this_thread.allocations, before);
 }
 
+// Anybody can make a certificate, and call with it as often as he likes.
+TEST_F(GuardAllocations, AnUnknownPeerSeenBeforeMakesNoneEither) {
+  Start("[limits]\ncalls_per_second = 1e6\n[[rules]]\nmethods = [\"*\"]\nallow = [\"anyone\"]\n",
+        Mode::kRequestUnverified);
+  TestConnection peer = Connect(SelfSigned({}));
+  peer.chain_pem = std::string(100'000, 'x');
+  ASSERT_EQ(Answer(peer, "/s.S/M"), "");
+
+  const std::size_t before = allocated_by_this_thread.allocations;
+  for (int round = 0; round < 1000; ++round) {
+    if (!port_->Check(peer.Call("/s.S/M")).allowed()) ADD_FAILURE();
+  }
+  EXPECT_EQ(allocated_by_this_thread.allocations, before);
+}
+
+TEST_F(GuardAllocations, ARefusedPeerCostsWhatItsRefusalSaysAndNotWhatItSent) {
+  const LogCapture quiet;
+  Start("[[rules]]\nmethods = [\"*\"]\nallow = [\"authenticated\"]\n");
+  TestConnection peer = Connect(SelfSigned({}));
+  peer.chain_pem = std::string(100'000, 'x');
+  ASSERT_EQ(Answer(peer, "/s.S/M"), "certificate_self_signed");
+
+  const std::size_t before = allocated_by_this_thread.bytes;
+  for (int round = 0; round < 100; ++round) {
+    if (port_->Check(peer.Call("/s.S/M")).allowed()) ADD_FAILURE();
+  }
+  EXPECT_LT((allocated_by_this_thread.bytes - before) / 100, 10'000U);
+}
+
 TEST_F(GuardAllocations, AreCounted) {
   const std::size_t before = allocated_by_this_thread.allocations;
   const auto memory = std::make_unique<int>(1);

@@ -3,39 +3,26 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <unordered_map>
 #include <utility>
 
 #include "troth/authz/guard_internal.h"
+#include "troth/authz/peer_table_internal.h"
 #include "troth/base/strings.h"
 
 namespace troth {
 namespace {
 
-// A peer as one port sees it in one generation. Immutable, shared by all connections and threads.
-struct PeerState {
-  std::string key;  // SHA-256 of what the peer sent
-  std::string leaf_pem;
-  std::shared_ptr<const PeerAssessment> assessment;
-  // What `assessment` was made of: it holds for the next generation too when these are still the
-  // same.
-  std::uint64_t trust_epoch = 0;
-  CrlStore::Lists crls;
-  std::uint64_t generation = 0;
-  RoleSet roles;
-  std::shared_ptr<const Peer> peer;  // without address
-};
-
 // Each thread remembers the peers of the connections that it served last (two places for each hash
 // of a connection), and the newest state of its ports. A hit costs a comparison of the leaf's PEM
 // (addresses of connections are reused), no lock and no shared counter: ports are told apart by
 // numbers that are never reused, and anything of an older generation is a miss. What an entry holds
-// after its guard is gone is memory only, and bounded: peers that are refused or unknown, whose
-// certificates anybody can make, are looked up in the port's own table each time, as are
-// certificates longer than kLongestRemembered.
+// after its guard is gone is memory only, and bounded: of strangers (peers that are refused or
+// unknown, whose certificates anybody can make, and certificates longer than kLongestRemembered) it
+// only points to what the port's table holds, in places of their own.
 struct ThreadCache {
   static constexpr size_t kViews = 8;
   static constexpr int kSetBits = 11;
+  static constexpr int kStrangerBits = 9;
   static constexpr size_t kLongestRemembered = 16 << 10;  // bytes of PEM
 
   struct View {
@@ -56,14 +43,26 @@ struct ThreadCache {
     }
   };
   using Set = std::array<Entry, 2>;
+  struct Stranger {
+    std::uint64_t port = 0;
+    const void* connection = nullptr;
+    std::weak_ptr<const PeerState> state;  // a call keeps it while it decides
+    std::shared_ptr<RateBucket> bucket;
+  };
   std::array<View, kViews> views;
   std::array<Set, size_t{1} << kSetBits> sets;
+  std::array<Stranger, size_t{1} << kStrangerBits> strangers;
 
+  static std::uint64_t Mix(std::uint64_t port, const void* connection) {
+    return (reinterpret_cast<std::uintptr_t>(connection) + (port << 48)) *
+           std::uint64_t{0x9e3779b97f4a7c15};
+  }
   View& ViewOf(std::uint64_t port) { return views[port % kViews]; }
   Set& SetOf(std::uint64_t port, const void* connection) {
-    const std::uint64_t mixed = (reinterpret_cast<std::uintptr_t>(connection) + (port << 48)) *
-                                std::uint64_t{0x9e3779b97f4a7c15};
-    return sets[mixed >> (64 - kSetBits)];
+    return sets[Mix(port, connection) >> (64 - kSetBits)];
+  }
+  Stranger& StrangerAt(std::uint64_t port, const void* connection) {
+    return strangers[Mix(port, connection) >> (64 - kStrangerBits)];
   }
   // The entry of this connection, or null.
   Entry* Find(std::uint64_t port, const void* connection) {
@@ -153,17 +152,22 @@ class GuardedPortImpl final : public GuardedPort {
     }
     return entry;
   }
-  // The entry for the call's peer: the thread's own, or made anew in `scratch` when it is not to be
-  // remembered.
-  Entry& Resolve(ThreadCache& cache, const GuardState& state, const Call& call, Entry& scratch);
+  // The same for a stranger, in `scratch`.
+  Entry* RememberedStranger(ThreadCache& cache, std::uint64_t generation, const Call& call,
+                            Entry& scratch) const;
+  // The entry for the call's peer: one of the two above, or made anew, for a stranger in `scratch`.
+  Entry& Resolve(ThreadCache& cache, const View& view, const Call& call, Entry& scratch);
+  Entry& ResolveAnew(ThreadCache& cache, const GuardState& state, const Call& call, Entry& scratch);
   std::shared_ptr<const PeerState> FindState(const GuardState& state, const Call& call);
   std::shared_ptr<const PeerState> MakeState(const GuardState& state, const Call& call,
                                              std::string key, const PeerState* previous) const;
-  void Remember(const std::shared_ptr<const PeerState>& peer);
 
   // What no certificate is asked for does not count.
   std::string_view LeafOf(const Call& call) const {
     return mode_ == ClientCertificate::kDontRequest ? std::string_view() : call.leaf_pem;
+  }
+  std::string_view ChainOf(const Call& call) const {
+    return LeafOf(call).empty() ? std::string_view() : call.chain_pem;
   }
 
   Verdict Refuse(std::shared_ptr<const PeerState> peer, const Call& call, bool shadow,
@@ -181,14 +185,7 @@ class GuardedPortImpl final : public GuardedPort {
   TrustBundle trust_;              // guarded by trust_mutex_
   std::uint64_t trust_epoch_ = 0;  // guarded by trust_mutex_
 
-  // Peers seen in this generation or the last, on any thread; emptied when it grows beyond these
-  // bounds.
-  static constexpr size_t kMostStates = 4096;
-  static constexpr size_t kMostBytes = 16 << 20;
-  std::mutex states_mutex_;
-  std::unordered_map<std::string, std::shared_ptr<const PeerState>>
-      states_;               // guarded by states_mutex_
-  size_t states_bytes_ = 0;  // guarded by states_mutex_
+  PeerTable peers_;
 
   // Last: its callback uses the others until it is gone.
   Subscription subscription_;
@@ -207,8 +204,7 @@ Verdict GuardedPortImpl::Check(const Call& call) {
   ThreadCache& cache = LocalCache();
   const View& view = CurrentView(cache);
   Entry scratch;
-  Entry* entry = Remembered(cache, view.generation, call);
-  if (entry == nullptr) entry = &Resolve(cache, *view.state, call, scratch);
+  Entry* const entry = &Resolve(cache, view, call, scratch);
   const GuardState& state = *view.state;
   const PeerState& peer = *entry->state;
 
@@ -239,8 +235,14 @@ Verdict GuardedPortImpl::Check(const Call& call) {
 // thread, which can empty the cache.
 Verdict GuardedPortImpl::Refuse(std::shared_ptr<const PeerState> peer, const Call& call,
                                 bool shadow, Judgement judgement) {
-  const bool anonymous = LeafOf(call).empty();
-  std::string peer_key = anonymous ? std::string(HostOf(call.address)) : peer->key;
+  std::string peer_key = peer->key;
+  if (LeafOf(call).empty()) {
+    // Where the transport tells no address, one connection must not hide the refusals of another.
+    peer_key =
+        !call.address.empty()
+            ? std::string(HostOf(call.address))
+            : "connection " + std::to_string(reinterpret_cast<std::uintptr_t>(call.connection));
+  }
   guard_->Report(peer_key, WithAddress(*peer, call.address), call.method, judgement, shadow);
   if (shadow) return {};
   return {judgement.reason, std::move(judgement.message)};
@@ -250,8 +252,7 @@ std::shared_ptr<const Peer> GuardedPortImpl::FindPeer(const Call& call) {
   ThreadCache& cache = LocalCache();
   const View& view = CurrentView(cache);
   Entry scratch;
-  Entry* entry = Remembered(cache, view.generation, call);
-  if (entry == nullptr) entry = &Resolve(cache, *view.state, call, scratch);
+  Entry* const entry = &Resolve(cache, view, call, scratch);
   if (entry->peer == nullptr || entry->peer->address != call.address) {
     entry->peer = WithAddress(*entry->state, call.address);
   }
@@ -266,13 +267,38 @@ std::shared_ptr<const Peer> GuardedPortImpl::WithAddress(const PeerState& peer,
   return copy;
 }
 
-ThreadCache::Entry& GuardedPortImpl::Resolve(ThreadCache& cache, const GuardState& state,
-                                             const Call& call, Entry& scratch) {
+ThreadCache::Entry* GuardedPortImpl::RememberedStranger(ThreadCache& cache,
+                                                        std::uint64_t generation, const Call& call,
+                                                        Entry& scratch) const {
+  const ThreadCache::Stranger& stranger = cache.StrangerAt(number_, call.connection);
+  if (stranger.port != number_ || stranger.connection != call.connection) return nullptr;
+  std::shared_ptr<const PeerState> state = stranger.state.lock();
+  // Another chain may lead to somebody whom we trust, where this one did not.
+  if (state == nullptr || state->generation != generation || state->leaf_pem != LeafOf(call) ||
+      state->chain_pem != ChainOf(call) ||
+      guard_->options().clock->Now() > state->assessment->valid_until) {
+    return nullptr;
+  }
+  scratch.state = std::move(state);
+  scratch.bucket = stranger.bucket;
+  return &scratch;
+}
+
+ThreadCache::Entry& GuardedPortImpl::Resolve(ThreadCache& cache, const View& view, const Call& call,
+                                             Entry& scratch) {
+  if (Entry* const own = Remembered(cache, view.generation, call)) return *own;
+  if (Entry* const own = RememberedStranger(cache, view.generation, call, scratch)) return *own;
+  return ResolveAnew(cache, *view.state, call, scratch);
+}
+
+ThreadCache::Entry& GuardedPortImpl::ResolveAnew(ThreadCache& cache, const GuardState& state,
+                                                 const Call& call, Entry& scratch) {
   std::shared_ptr<const PeerState> peer = FindState(state, call);
   const bool known = peer->roles.HasOther(Policy::kAnyone);
-  const bool remember = peer->assessment->status.ok() && (known || peer->leaf_pem.empty()) &&
-                        peer->leaf_pem.size() <= ThreadCache::kLongestRemembered;
-  Entry& entry = remember ? cache.PlaceFor(number_, call.connection) : scratch;
+  const bool stranger =
+      !peer->assessment->status.ok() || (!known && !peer->leaf_pem.empty()) ||
+      peer->leaf_pem.size() + peer->chain_pem.size() > ThreadCache::kLongestRemembered;
+  Entry& entry = stranger ? scratch : cache.PlaceFor(number_, call.connection);
   entry = {.port = number_,
            .connection = call.connection,
            .generation = state.generation,
@@ -292,24 +318,25 @@ ThreadCache::Entry& GuardedPortImpl::Resolve(ThreadCache& cache, const GuardStat
     }
     entry.bucket = guard_->buckets().Get(key, guard_->Ticks());
   }
+  if (stranger) {
+    cache.StrangerAt(number_, call.connection) = {.port = number_,
+                                                  .connection = call.connection,
+                                                  .state = entry.state,
+                                                  .bucket = entry.bucket};
+  }
   return entry;
 }
 
 std::shared_ptr<const PeerState> GuardedPortImpl::FindState(const GuardState& state,
                                                             const Call& call) {
-  std::string key = KeyOf(LeafOf(call), LeafOf(call).empty() ? std::string_view() : call.chain_pem);
-  std::shared_ptr<const PeerState> known;
-  {
-    const std::lock_guard lock(states_mutex_);
-    if (const auto found = states_.find(key); found != states_.end()) known = found->second;
-  }
-  if (known != nullptr && known->generation == state.generation &&
-      guard_->options().clock->Now() <= known->assessment->valid_until) {
-    return known;
-  }
-  std::shared_ptr<const PeerState> made = MakeState(state, call, std::move(key), known.get());
-  Remember(made);
-  return made;
+  const std::string key = KeyOf(LeafOf(call), ChainOf(call));
+  const Time now = guard_->options().clock->Now();
+  return peers_.Get(
+      key,
+      [&](const PeerState& known) {
+        return known.generation == state.generation && now <= known.assessment->valid_until;
+      },
+      [&](const PeerState* previous) { return MakeState(state, call, key, previous); });
 }
 
 std::shared_ptr<const PeerState> GuardedPortImpl::MakeState(const GuardState& state,
@@ -318,6 +345,7 @@ std::shared_ptr<const PeerState> GuardedPortImpl::MakeState(const GuardState& st
   auto made = std::make_shared<PeerState>();
   made->key = std::move(key);
   made->leaf_pem = LeafOf(call);
+  made->chain_pem = ChainOf(call);
   made->generation = state.generation;
   made->crls = state.crls;
   AssessmentOptions options{.mode = mode_,
@@ -336,29 +364,13 @@ std::shared_ptr<const PeerState> GuardedPortImpl::MakeState(const GuardState& st
     made->assessment = previous->assessment;  // only the policy has changed
   } else {
     made->assessment =
-        std::make_shared<const PeerAssessment>(AssessPeer(LeafOf(call), call.chain_pem, options));
+        std::make_shared<const PeerAssessment>(AssessPeer(LeafOf(call), ChainOf(call), options));
   }
   const PeerEvidence& evidence = made->assessment->evidence;
   if (made->assessment->status.ok()) made->roles = state.policy->RolesOf(evidence);
   made->peer = std::make_shared<const Peer>(
       Peer{.certificate = evidence.leaf, .verified = evidence.verified, .address = ""});
   return made;
-}
-
-void GuardedPortImpl::Remember(const std::shared_ptr<const PeerState>& peer) {
-  const auto size_of = [](const PeerState& state) { return state.leaf_pem.size() * 2 + 1024; };
-  const std::lock_guard lock(states_mutex_);
-  if (states_.size() >= kMostStates || states_bytes_ > kMostBytes) {
-    states_.clear();
-    states_bytes_ = 0;
-  }
-  std::shared_ptr<const PeerState>& place = states_[peer->key];
-  if (place != nullptr) {
-    if (place->generation > peer->generation) return;
-    states_bytes_ -= size_of(*place);
-  }
-  states_bytes_ += size_of(*peer);
-  place = peer;
 }
 
 }  // namespace

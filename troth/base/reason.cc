@@ -12,6 +12,7 @@ namespace {
 using absl::StatusCode;
 
 constexpr std::string_view kPayloadUrl = "troth.reason";
+constexpr std::string_view kFixPayloadUrl = "troth.fix";
 
 // Exit codes follow sysexits where one fits: 64 usage, 65 data, 66 no input, 69 unavailable,
 // 73 cannot create, 74 I/O, 77 permission, 78 configuration.
@@ -284,6 +285,17 @@ absl::Status WithContext(const absl::Status& status, std::string_view context) {
   status.ForEachPayload(
       [&](absl::string_view url, const absl::Cord& value) { out.SetPayload(url, value); });
   return out;
+}
+
+absl::Status WithFix(absl::Status status, std::string_view fix) {
+  status.SetPayload(ToAbsl(kFixPayloadUrl), absl::Cord(ToAbsl(fix)));
+  return status;
+}
+
+std::string FixOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(ToAbsl(kFixPayloadUrl));
+  if (payload.has_value()) return std::string(*payload);
+  return std::string(InfoOf(ReasonOf(status).value_or(Reason::kInternal)).fix);
 }
 
 std::string_view CodeOf(const absl::Status& status) {

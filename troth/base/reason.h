@@ -133,6 +133,11 @@ absl::Status MakeError(Reason reason, std::string_view message);
 std::optional<Reason> ReasonOf(const absl::Status& status);
 // `status` with "<context>: " before its message; code and reason are kept. OK stays OK.
 absl::Status WithContext(const absl::Status& status, std::string_view context);
+// `status`, an error, with what to do about it, where that is known better than in its reason's
+// row.
+absl::Status WithFix(absl::Status status, std::string_view fix);
+// What to do about an error: that of WithFix, otherwise that of its reason.
+std::string FixOf(const absl::Status& status);
 // "certificate_expired" of an error, "internal" when it carries none.
 std::string_view CodeOf(const absl::Status& status);
 

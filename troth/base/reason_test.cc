@@ -103,6 +103,15 @@ TEST(ReasonTest, ContextGoesBeforeTheMessageAndKeepsTheRest) {
   EXPECT_TRUE(WithContext(absl::OkStatus(), "x").ok());
 }
 
+TEST(ReasonTest, TheFixIsTheReasonsUnlessAnErrorKnowsBetter) {
+  const absl::Status usual = MakeError(Reason::kFileExists, "it exists");
+  EXPECT_EQ(FixOf(usual), InfoOf(Reason::kFileExists).fix);
+  const absl::Status better = WithContext(WithFix(usual, "renew it"), "server.pem");
+  EXPECT_EQ(FixOf(better), "renew it");
+  EXPECT_EQ(ReasonOf(better), Reason::kFileExists);
+  EXPECT_EQ(FixOf(absl::NotFoundError("x")), InfoOf(Reason::kInternal).fix);
+}
+
 TEST(ReasonTest, HasAnAnchorInTheDocumentation) {
   EXPECT_EQ(DocAnchorOf(Reason::kCertificateExpired),
             "docs/troubleshooting.md#certificate_expired");

@@ -99,11 +99,11 @@ absl::Status GenerateLeaf(TreeRun& run, const TreeLeaf& leaf) {
 
 absl::Status Generate(TreeRun& run) {
   if (IsWhole(run)) {
-    return MakeError(
-        Reason::kFileExists,
-        Quoted(run.options().folder) +
-            " holds a whole tree, and nothing in it is overwritten; `troth certs generate "
-            "--renew all` makes new keys and certificates, --roll-ca a new CA");
+    return WithFix(
+        MakeError(Reason::kFileExists, Quoted(run.options().folder) +
+                                           " holds a whole tree, and nothing in it is overwritten"),
+        "for new keys and certificates run `troth certs generate --renew NAME` or `--renew all`, "
+        "for a new CA `--roll-ca`");
   }
   if (absl::Status status = GenerateAuthority(run); !status.ok()) return status;
   for (const TreeLeaf& leaf : TreeLeaves()) {

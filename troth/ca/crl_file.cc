@@ -10,6 +10,7 @@
 #include "troth/base/strings.h"
 #include "troth/ca/depot.h"
 #include "troth/ca/lifetime.h"
+#include "troth/ca/templates.h"
 
 namespace troth {
 namespace {
@@ -28,6 +29,14 @@ constexpr std::uint64_t kNumbersPerSecond = 1 << 16;
 // Rises with the clock and, within a second, with what is revoked.
 std::uint64_t NumberAt(Time now, size_t entries) {
   return CrlNumberAt(now) + std::min<std::uint64_t>(entries, kNumbersPerSecond - 1);
+}
+
+// Some time before now, as certificates begin, for clocks of other machines may be behind; but not
+// before the list that it follows, or readers that have both take the old one for the newer.
+Time ThisUpdate(const std::optional<Crl>& present, Time now) {
+  Time time = now - kBackdate;
+  if (present.has_value()) time = std::max(time, present->this_update());
+  return std::min(time, now);
 }
 
 }  // namespace
@@ -60,7 +69,7 @@ absl::Status WriteCrl(const std::string& path, const Crl& crl) {
 
 absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<RevokedEntry> entries,
                             const std::string& expires, const Signer& signer, Time now) {
-  CrlTemplate what{.this_update = now,
+  CrlTemplate what{.this_update = ThisUpdate(present, now),
                    .next_update = signer.certificate().validity().not_after,
                    .number = NumberAt(now, entries.size())};
   what.entries = std::move(entries);

@@ -25,10 +25,11 @@ absl::Status WriteCrl(const std::string& path, const Crl& crl);
 // authority never fall, not even when its state is restored from a backup.
 std::uint64_t CrlNumberAt(Time now);
 
-// A CRL that follows `present` with these entries. `expires` is the time to nextUpdate as TimeAfter
-// reads it; empty: as long as the CA lives. The number follows the clock and is above the present
-// one's: so it never falls (RFC 5280 section 5.2.3), not even after certstrap, whose lists have
-// none. Errors: usage_error, crl_malformed (a number too large to count on from).
+// A CRL that follows `present` with these entries, dated kBackdate before now. `expires` is the
+// time to nextUpdate as TimeAfter reads it; empty: as long as the CA lives. The number follows the
+// clock and is above the present one's: so it never falls (RFC 5280 section 5.2.3), not even after
+// certstrap, whose lists have none. Errors: usage_error, crl_malformed (a number too large to count
+// on from).
 absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<RevokedEntry> entries,
                             const std::string& expires, const Signer& signer, Time now);
 

@@ -58,6 +58,27 @@ TEST(CrlFileTest, NumbersRiseWithTimeWithRevocationsAndFromTheListBefore) {
   EXPECT_GT(number(std::nullopt, 0, clock.now + Seconds(1)), number(std::nullopt, 200, clock.now));
 }
 
+TEST(CrlFileTest, IsDatedBackForClocksThatAreBehindButNeverBeforeTheListBefore) {
+  const FakeClock clock;
+  const Signer signer = MakeSigner("ca", clock.now);
+  const RevokedEntry entry{SerialNumber::Generate(clock.now), clock.now};
+  const Crl first = *NextCrl(std::nullopt, {entry}, "", signer, clock.now);
+  EXPECT_EQ(first.this_update(), clock.now - kBackdate);
+  EXPECT_EQ(first.entries()[0].revoked_at, clock.now);
+  const auto date = [&](const Crl& before, Time now) {
+    return NextCrl(before, {}, "", signer, now)->this_update();
+  };
+  EXPECT_EQ(date(first, clock.now + Seconds(60)), clock.now + Seconds(60) - kBackdate);
+
+  // Another program's list, without a number and dated now.
+  const Crl now_dated = *IssueCrl(
+      {.this_update = clock.now, .next_update = first.next_update().value(), .number = 1}, signer);
+  EXPECT_EQ(date(now_dated, clock.now + Seconds(60)), clock.now);
+  EXPECT_EQ(date(now_dated, clock.now + kBackdate + Seconds(60)), clock.now + Seconds(60));
+  // A clock that was set back.
+  EXPECT_EQ(date(now_dated, clock.now - Seconds(60)), clock.now - Seconds(60));
+}
+
 TEST(CrlFileTest, LastsAsLongAsItsCaUnlessToldOtherwise) {
   const FakeClock clock;
   const Signer signer = MakeSigner("ca", clock.now);

@@ -19,10 +19,10 @@ std::string_view NameOf(DepotState state);
 struct DepotEntry {
   std::string name;  // stem of its files
   DepotState state = DepotState::kRequested;
-  std::optional<Certificate> certificate;  // none while only requested
-  std::string authority;  // the depot's name of its issuer, empty when that is not here
+  std::optional<Certificate> certificate = {};  // none while only requested
+  std::string authority = {};  // the depot's name of its issuer, empty when that is not here
   bool has_key = false;
-  std::optional<Time> revoked_at;
+  std::optional<Time> revoked_at = {};
 };
 
 struct DepotListing {

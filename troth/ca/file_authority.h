@@ -35,17 +35,18 @@ struct KeyChoice {
 };
 
 struct WrittenFile {
-  std::string path;
+  std::string path = {};
   bool encrypted = false;  // a key, by a passphrase
   bool was_there = false;  // read, not written
 };
 
 struct InitOptions {
-  DistinguishedName subject;  // with a common name, which names the files
+  DistinguishedName subject = {};  // with a common name, which names the files
   KeyChoice key{.type = KeyType::kRsa4096};
-  std::string expires = "18 months";        // as TimeAfter reads it
-  std::optional<int> path_length = 0;       // nothing: any number of intermediates
-  std::vector<std::string> permit_domains;  // DNS names outside these are refused below this CA
+  std::string expires = "18 months";   // as TimeAfter reads it
+  std::optional<int> path_length = 0;  // nothing: any number of intermediates
+  std::vector<std::string> permit_domains =
+      {};  // DNS names outside these are refused below this CA
 };
 struct InitResult {
   std::vector<WrittenFile> files;  // key, certificate, CRL
@@ -56,12 +57,12 @@ absl::StatusOr<InitResult> InitAuthority(const Depot& depot, const InitOptions& 
                                          const Clock& clock);
 
 struct RequestOptions {
-  DistinguishedName subject;
-  std::vector<AlternativeName>
-      names;         // none: the common name, when it can be a DNS name or an address
-  std::string name;  // of the files, through RequestFileName
-  KeyChoice key;
-  std::string request_file;  // empty: in the depot
+  DistinguishedName subject = {};
+  // None: the common name, when it can be a DNS name or an address.
+  std::vector<AlternativeName> names = {};
+  std::string name = {};  // of the files, through RequestFileName
+  KeyChoice key = {};
+  std::string request_file = {};  // empty: in the depot
 };
 struct RequestResult {
   std::vector<WrittenFile> files;  // key, request
@@ -71,14 +72,17 @@ struct RequestResult {
 absl::StatusOr<RequestResult> MakeRequest(const Depot& depot, const RequestOptions& options);
 
 struct SignOptions {
-  std::string name;       // of the request's files
-  std::string authority;  // the CA's name
+  std::string name = {};       // of the request's files
+  std::string authority = {};  // the CA's name
   // Each empty: in the depot.
-  std::string request_file, certificate_file, authority_certificate_file, authority_key_file;
+  std::string request_file = {};
+  std::string certificate_file = {};
+  std::string authority_certificate_file = {};
+  std::string authority_key_file = {};
   std::string expires = "2 years";
   bool intermediate = false;
   int path_length = 0;  // of an intermediate
-  AskPassphrase open_passphrase;
+  AskPassphrase open_passphrase = {};
 };
 struct SignResult {
   std::string certificate_file, request_file, authority_key_file;
@@ -95,9 +99,9 @@ absl::StatusOr<SignResult> SignRequest(const Depot& depot, const SignOptions& op
                                        const Clock& clock);
 
 struct CrlOptions {
-  std::string authority;
-  std::string expires;  // until the list's nextUpdate; empty: as long as the CA lives
-  AskPassphrase open_passphrase;
+  std::string authority = {};
+  std::string expires = {};  // until the list's nextUpdate; empty: as long as the CA lives
+  AskPassphrase open_passphrase = {};
 };
 struct CrlResult {
   std::string file;
@@ -110,9 +114,9 @@ absl::StatusOr<CrlResult> RenewCrl(const Depot& depot, const CrlOptions& options
                                    const Clock& clock);
 
 struct RevokeOptions {
-  std::string name;  // whose certificate
-  int reason = 0;    // RFC 5280 section 5.3.1
-  CrlOptions crl;
+  std::string name = {};  // whose certificate
+  int reason = 0;         // RFC 5280 section 5.3.1
+  CrlOptions crl = {};
 };
 struct RevokeResult {
   std::string certificate_file;

@@ -21,7 +21,7 @@ inline constexpr mode_t kCertificateFileMode = 0644;
 struct KeyPairPaths {
   std::string key;
   std::string certificate;
-  std::vector<std::string> certificate_copies;  // files that hold the same as `certificate`
+  std::vector<std::string> certificate_copies = {};  // files that hold the same as `certificate`
 };
 
 // Replaces both files. No system call replaces two files at once, so the new ones are first written

@@ -148,10 +148,11 @@ absl::StatusOr<PrivateKey> TreeRun::KeepOrMakeKey(const std::string& path, KeyTy
     absl::StatusOr<PrivateKey> key = ReadKeyFile(path, passphrase);
     if (!key.ok()) return key;
     if (options_.key_type.has_value() && !IsOfType(key->public_key(), *options_.key_type)) {
-      return MakeError(Reason::kFileExists,
-                       Quoted(path) + " holds a key of type " + key->public_key().Describe() +
-                           ", asked for is " + std::string(NameOf(*options_.key_type)) +
-                           "; remove the file, or leave --key-type out to use it");
+      return WithFix(
+          MakeError(Reason::kFileExists, Quoted(path) + " holds a key of type " +
+                                             key->public_key().Describe() + ", asked for is " +
+                                             std::string(NameOf(*options_.key_type))),
+          "leave --key-type out to use the key, or remove the file first");
     }
     if (absl::Status status = key->public_key().CheckStrength(); !status.ok())
       return WithContext(status, path);

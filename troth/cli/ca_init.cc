@@ -105,15 +105,14 @@ void PrintFiles(const std::vector<WrittenFile>& files, const Session& session) {
   }
 }
 
-std::string JsonFiles(const std::vector<WrittenFile>& files) {
-  std::vector<std::string> objects;
+std::vector<JsonObject> JsonOf(const std::vector<WrittenFile>& files) {
+  std::vector<JsonObject> objects;
   objects.reserve(files.size());
   for (const WrittenFile& file : files) {
-    objects.push_back(R"({"path": )" + JsonString(file.path) + R"(, "created": )" +
-                      (file.was_there ? "false" : "true") + R"(, "encrypted": )" +
-                      (file.encrypted ? "true" : "false") + "}");
+    objects.push_back(
+        {{"path", file.path}, {"created", !file.was_there}, {"encrypted", file.encrypted}});
   }
-  return "[" + Join(objects, ", ") + "]";
+  return objects;
 }
 
 struct InitArguments {
@@ -137,8 +136,8 @@ int RunInit(const Depot& depot, InitArguments& arguments, const Session& session
   const absl::StatusOr<InitResult> result = InitAuthority(depot, arguments.options, session.clock);
   if (!result.ok()) return session.Fail(result.status());
   if (session.json) {
-    session.out << R"({"ok": true, "files": )" << JsonFiles(result->files) << ", "
-                << JsonFields(result->certificate) << "}\n";
+    session.Print(JsonObject{{"ok", true}, {"files", JsonOf(result->files)}}.Add(
+        JsonOf(result->certificate)));
     return kExitDone;
   }
   PrintFiles(result->files, session);
@@ -189,9 +188,10 @@ int RunRequest(const Depot& depot, const RequestArguments& arguments, const Sess
     for (const AlternativeName& name : result->request.alternative_names()) {
       names.push_back(name.ToPlainString());
     }
-    session.out << R"({"ok": true, "files": )" << JsonFiles(result->files) << R"(, "subject": )"
-                << JsonString(result->request.subject().ToString()) << R"(, "names": )"
-                << JsonList(names) << "}\n";
+    session.Print({{"ok", true},
+                   {"files", JsonOf(result->files)},
+                   {"subject", result->request.subject().ToString()},
+                   {"names", names}});
     return kExitDone;
   }
   PrintFiles(result->files, session);

@@ -72,20 +72,17 @@ int RunList(const Depot& depot, const std::string& authority, const Session& ses
     PrintListing(listing, depot.folder(), session);
     return kExitDone;
   }
-  std::vector<std::string> objects;
+  std::vector<JsonObject> objects;
   for (const DepotEntry& entry : listing.entries) {
-    std::string object = R"({"name": )" + JsonString(entry.name) + R"(, "state": )" +
-                         JsonString(NameOf(entry.state)) + R"(, "authority": )" +
-                         JsonString(entry.authority) + R"(, "has_key": )" +
-                         (entry.has_key ? "true" : "false");
-    if (entry.revoked_at.has_value()) {
-      object += R"(, "revoked_at": )" + JsonString(FormatTime(*entry.revoked_at));
-    }
-    if (entry.certificate.has_value()) object += ", " + JsonFields(*entry.certificate);
-    objects.push_back(object + "}");
+    JsonObject object = {{"name", entry.name},
+                         {"state", NameOf(entry.state)},
+                         {"authority", entry.authority},
+                         {"has_key", entry.has_key}};
+    if (entry.revoked_at.has_value()) object.Add("revoked_at", *entry.revoked_at);
+    if (entry.certificate.has_value()) object.Add(JsonOf(*entry.certificate));
+    objects.push_back(std::move(object));
   }
-  session.out << R"({"ok": true, "certificates": [)" << Join(objects, ", ") << R"(], "problems": )"
-              << JsonList(listing.problems) << "}\n";
+  session.Print({{"ok", true}, {"certificates", objects}, {"problems", listing.problems}});
   return kExitDone;
 }
 

@@ -53,10 +53,11 @@ int RunRevoke(const Depot& depot, RevokeArguments& arguments, const Session& ses
       RevokeCertificate(depot, arguments.options, session.clock);
   if (!result.ok()) return session.Fail(result.status());
   if (session.json) {
-    session.out << R"({"ok": true, "crl": )" << JsonString(result->crl.file)
-                << R"(, "was_revoked": )" << (result->was_revoked ? "true" : "false")
-                << R"(, "revoked_at": )" << JsonString(FormatTime(result->revoked_at)) << ", "
-                << JsonFields(result->certificate) << "}\n";
+    session.Print(JsonObject{{"ok", true},
+                             {"crl", result->crl.file},
+                             {"was_revoked", result->was_revoked},
+                             {"revoked_at", result->revoked_at}}
+                      .Add(JsonOf(result->certificate)));
   } else {
     const std::string certificate =
         result->certificate_file + " (serial " + result->certificate.serial_number().ToHex() + ")";
@@ -81,9 +82,10 @@ int RunCrl(const Depot& depot, CrlArguments& arguments, const Session& session) 
   if (!result.ok()) return session.Fail(result.status());
   const Time end = result->crl.next_update().value_or(result->crl.this_update());
   if (session.json) {
-    session.out << R"({"ok": true, "crl": )" << JsonString(result->file) << R"(, "revoked": )"
-                << result->crl.entries().size() << R"(, "next_update": )"
-                << JsonString(FormatTime(end)) << "}\n";
+    session.Print({{"ok", true},
+                   {"crl", result->file},
+                   {"revoked", result->crl.entries().size()},
+                   {"next_update", end}});
     return kExitDone;
   }
   session.out << "Created " << result->file << "\n"

@@ -46,9 +46,9 @@ int RunSign(const Depot& depot, SignArguments& arguments, const Session& session
     session.Warn("the CA ends before the lifetime asked for, and the certificate with it");
   }
   if (session.json) {
-    session.out << R"({"ok": true, "certificate": )" << JsonString(result->certificate_file)
-                << R"(, "request": )" << JsonString(result->request_file) << ", "
-                << JsonFields(result->certificate) << "}\n";
+    session.Print(JsonObject{
+        {"ok", true}, {"certificate", result->certificate_file}, {"request", result->request_file}}
+                      .Add(JsonOf(result->certificate)));
     return kExitDone;
   }
   session.out << "Created " << result->certificate_file << " from " << result->request_file

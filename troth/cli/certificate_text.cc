@@ -4,7 +4,6 @@
 #include <chrono>
 
 #include "troth/base/strings.h"
-#include "troth/cli/command.h"
 #include "troth/pki/digest.h"
 
 namespace troth {
@@ -47,22 +46,15 @@ std::string ShellWord(std::string_view word) {
   return quoted + "'";
 }
 
-std::string JsonList(const std::vector<std::string>& texts) {
-  std::vector<std::string> quoted;
-  quoted.reserve(texts.size());
-  for (const std::string& text : texts) quoted.push_back(JsonString(text));
-  return "[" + Join(quoted, ", ") + "]";
-}
-
-std::string JsonFields(const Certificate& certificate) {
-  return R"("subject": )" + JsonString(certificate.subject().ToString()) + R"(, "issuer": )" +
-         JsonString(certificate.issuer().ToString()) + R"(, "names": )" +
-         JsonList(PlainNames(certificate)) + R"(, "key": )" +
-         JsonString(certificate.public_key().Describe()) + R"(, "serial": )" +
-         JsonString(certificate.serial_number().ToHex()) + R"(, "fingerprint": )" +
-         JsonString(FormatFingerprint(certificate.fingerprint())) + R"(, "not_before": )" +
-         JsonString(FormatTime(certificate.validity().not_before)) + R"(, "not_after": )" +
-         JsonString(FormatTime(certificate.validity().not_after));
+JsonObject JsonOf(const Certificate& certificate) {
+  return {{"subject", certificate.subject().ToString()},
+          {"issuer", certificate.issuer().ToString()},
+          {"names", PlainNames(certificate)},
+          {"key", certificate.public_key().Describe()},
+          {"serial", certificate.serial_number().ToHex()},
+          {"fingerprint", FormatFingerprint(certificate.fingerprint())},
+          {"not_before", certificate.validity().not_before},
+          {"not_after", certificate.validity().not_after}};
 }
 
 }  // namespace troth

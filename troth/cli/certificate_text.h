@@ -3,9 +3,9 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "troth/base/time.h"
+#include "troth/cli/json.h"
 #include "troth/pki/certificate.h"
 
 namespace troth {
@@ -17,10 +17,7 @@ std::string NamesInWords(const Certificate& certificate);
 // `word` as a shell takes it: quoted only when it has to be.
 std::string ShellWord(std::string_view word);
 
-// ["a", "b"].
-std::string JsonList(const std::vector<std::string>& texts);
-// Members of a JSON object, without braces: subject, issuer, names, key, serial, fingerprint,
-// not_before, not_after.
-std::string JsonFields(const Certificate& certificate);
+// Subject, issuer, names, key, serial, fingerprint, not_before, not_after.
+JsonObject JsonOf(const Certificate& certificate);
 
 }  // namespace troth

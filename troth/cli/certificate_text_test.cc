@@ -27,10 +27,5 @@ TEST(CertificateTextTest, WordsAreQuotedForAShellWhenTheyHaveToBe) {
   EXPECT_EQ(ShellWord(""), "''");
 }
 
-TEST(CertificateTextTest, ListsAreJson) {
-  EXPECT_EQ(JsonList({}), "[]");
-  EXPECT_EQ(JsonList({"a", "b\"c"}), R"(["a", "b\"c"])");
-}
-
 }  // namespace
 }  // namespace troth

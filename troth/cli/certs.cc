@@ -195,20 +195,22 @@ void PrintReport(const Arguments& arguments, const TreeReport& report, const Ses
 }
 
 void PrintJson(const Arguments& arguments, const TreeReport& report, const Session& session) {
-  std::vector<std::string> made;
+  std::vector<JsonObject> made;
   for (const TreeEntry& entry : report.made) {
-    made.push_back(R"({"name": )" + JsonString(entry.name) + R"(, "certificate": )" +
-                   JsonString(entry.certificate_file) + R"(, "private_key": )" +
-                   JsonString(entry.key_file) + ", " + JsonFields(entry.certificate) +
-                   R"(, "older_certificates": )" + std::to_string(entry.older_certificates) +
-                   R"(, "ends_with_authority": )" + (entry.ends_with_authority ? "true" : "false") +
-                   "}");
+    made.push_back(JsonObject{{"name", entry.name},
+                              {"certificate", entry.certificate_file},
+                              {"private_key", entry.key_file}}
+                       .Add(JsonOf(entry.certificate))
+                       .Add({{"older_certificates", entry.older_certificates},
+                             {"ends_with_authority", entry.ends_with_authority}}));
   }
-  session.out << R"({"ok": true, "folder": )" << JsonString(arguments.tree.folder)
-              << R"(, "made": [)" << Join(made, ", ") << R"(], "kept": )" << JsonList(report.kept)
-              << R"(, "changed": )" << JsonList(report.changed) << R"(, "recovered": )"
-              << JsonList(report.recovered) << R"(, "check": )"
-              << JsonList(CheckCommands(arguments.tree, report)) << "}\n";
+  session.Print({{"ok", true},
+                 {"folder", arguments.tree.folder},
+                 {"made", made},
+                 {"kept", report.kept},
+                 {"changed", report.changed},
+                 {"recovered", report.recovered},
+                 {"check", CheckCommands(arguments.tree, report)}});
 }
 
 int Run(const Arguments& arguments, const Session& session) {

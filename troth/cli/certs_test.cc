@@ -64,7 +64,8 @@ TEST_F(CertsCommandTest, RefusesAWholeTreeAndSaysWhatToDo) {
   Generate({"--key-type", "p256"});
   const Outcome again = Generate();
   EXPECT_EQ(again.code, 73);
-  EXPECT_THAT(again.err, AllOf(HasSubstr("[file_exists]"), HasSubstr("--renew all")));
+  EXPECT_THAT(again.err, AllOf(HasSubstr("[file_exists]\n  fix: for new keys"),
+                               HasSubstr("--renew all"), HasSubstr("--renew NAME")));
 }
 
 TEST_F(CertsCommandTest, RenewsRollsOverAndDropsTheOld) {

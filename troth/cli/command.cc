@@ -2,11 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
+#include <map>
+#include <string>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/cli/ca_arguments.h"
+#include "troth/cli/program_log.h"
 
 namespace troth {
 namespace {
@@ -24,14 +26,15 @@ int Session::Fail(const absl::Status& status) const {
   const ReasonInfo& info = InfoOf(ReasonOf(status).value_or(Reason::kInternal));
   const std::string_view message = ToStd(status.message());
   if (json) {
-    out << R"({"ok": false, "reason": )" << JsonString(info.code) << R"(, "message": )"
-        << JsonString(message) << R"(, "fix": )" << JsonString(info.fix) << "}\n";
+    Print({{"ok", false}, {"reason", info.code}, {"message", message}, {"fix", FixOf(status)}});
   } else {
     err << Red("troth: ") << message << " [" << info.code << "]\n"
-        << "  fix: " << info.fix << "\n";
+        << "  fix: " << FixOf(status) << "\n";
   }
   return info.exit_code;
 }
+
+void Session::Print(const JsonObject& document) const { out << document.text() << std::endl; }
 
 void Session::Warn(std::string_view text) const { err << "troth: warning: " << text << "\n"; }
 
@@ -40,44 +43,19 @@ std::string Session::Green(std::string_view text) const { return Styled(colour, 
 std::string Session::Red(std::string_view text) const { return Styled(colour, "31", text); }
 std::string Session::Dim(std::string_view text) const { return Styled(colour, "2", text); }
 
-std::string JsonString(std::string_view value) {
-  std::string out = "\"";
-  for (const char c : value) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          char escaped[8];
-          std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
-          out += escaped;
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + "\"";
-}
-
 int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   CLI::App app(
       "Mutual TLS that a team can leave running: certificates, identity and per-method roles.",
       "troth");
   app.set_version_flag("--version", std::string("troth ") + kVersion);
   app.add_flag("--json", session.json, "print the result as one JSON document");
+  LogFormat log_format = LogFormat::kText;
+  app.add_option("--log-format", log_format, "how the log on standard error is written")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, LogFormat>{{"text", LogFormat::kText},
+                                                                   {"json", LogFormat::kJson}})
+              .description("{text,json}"))
+      ->default_str("text");
   app.require_subcommand(1);
   app.fallthrough();
   app.get_formatter()->column_width(34);
@@ -101,6 +79,7 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
     session.err << app.help();
     return kExitUsage;
   }
+  const ProgramLog log(log_format);
   return session.run();
 }
 

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "troth/base/time.h"
+#include "troth/cli/json.h"
 
 namespace CLI {
 class App;
@@ -31,6 +32,8 @@ struct Session {
   // Prints "troth: <message>", the fix and the reason code to `err` (with --json: an object to
   // `out`) and returns the exit code of the reason.
   int Fail(const absl::Status& status) const;
+  // With --json: the result, in one line.
+  void Print(const JsonObject& document) const;
   // "troth: warning: <text>" to `err`.
   void Warn(std::string_view text) const;
   // `text` in bold, green, red, dim, when colour is on.
@@ -44,11 +47,8 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitUsage = 64;  // EX_USAGE
 
 // Runs `troth ARGS...` (without argv[0]) and returns the exit code. main() is this with the
-// process's streams; tests call it.
+// process's streams; tests call it. While it runs, the process's log is a ProgramLog.
 int RunTroth(const std::vector<std::string>& arguments, Session& session);
-
-// Text of `value` inside a JSON string, with its quotes.
-std::string JsonString(std::string_view value);
 
 // One function per command file.
 void AddVerifyCommand(CLI::App& app, Session& session);

@@ -162,7 +162,6 @@ class PingRun {
       canceller.join();
     }
     EnableHandshakeLog();
-    SetLogSink({});
     return Finish(std::chrono::steady_clock::now() - begin);
   }
 
@@ -237,15 +236,19 @@ class PingRun {
   }
 
   void PrintJson(std::chrono::nanoseconds whole) const {
-    session_.out << R"({"target": )" << JsonString(target_) << R"(, "mode": )"
-                 << JsonString(DescribeMode(arguments_.shared.mode)) << R"(, "transmitted": )"
-                 << statistics_.transmitted() << R"(, "received": )" << statistics_.received()
-                 << R"(, "out_of_sequence": )" << out_of_sequence_ << R"(, "time_ms": )"
-                 << sping::FormatMilliseconds(whole) << R"(, "rtt_ms": {"min": )"
-                 << sping::FormatMilliseconds(statistics_.min()) << R"(, "avg": )"
-                 << sping::FormatMilliseconds(statistics_.average()) << R"(, "max": )"
-                 << sping::FormatMilliseconds(statistics_.max()) << R"(, "mdev": )"
-                 << sping::FormatMilliseconds(statistics_.mdev()) << "}}" << std::endl;
+    const auto milliseconds = [](std::chrono::nanoseconds time) {
+      return JsonValue::Number(sping::FormatMilliseconds(time));
+    };
+    session_.Print({{"target", target_},
+                    {"mode", DescribeMode(arguments_.shared.mode)},
+                    {"transmitted", statistics_.transmitted()},
+                    {"received", statistics_.received()},
+                    {"out_of_sequence", out_of_sequence_},
+                    {"time_ms", milliseconds(whole)},
+                    {"rtt_ms", JsonObject{{"min", milliseconds(statistics_.min())},
+                                          {"avg", milliseconds(statistics_.average())},
+                                          {"max", milliseconds(statistics_.max())},
+                                          {"mdev", milliseconds(statistics_.mdev())}}}});
   }
 
   Session& session_;

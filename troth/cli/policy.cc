@@ -109,20 +109,16 @@ int RunCheck(const Arguments& arguments, const Session& session) {
   const size_t rules = (*policy)->rules().size();
   const auto& limits = (*policy)->limits();
   if (session.json) {
-    session.out << R"({"ok": true, "mode": )" << JsonString(NameOf((*policy)->mode()))
-                << R"(, "roles": )" << roles << R"(, "rules": )" << rules << R"(, "patterns": )"
-                << summary.patterns << R"(, "pins": )" << summary.pins
-                << R"(, "first_pin_expires": )"
-                << (summary.first_pin_expires.has_value()
-                        ? JsonString(FormatTime(*summary.first_pin_expires))
-                        : "null")
-                << R"(, "calls_per_second": )";
-    if (limits.has_value()) {
-      session.out << limits->calls_per_second;
-    } else {
-      session.out << "null";
-    }
-    session.out << R"(, "files": )" << JsonList((*policy)->files()) << "}\n";
+    session.Print({{"ok", true},
+                   {"mode", NameOf((*policy)->mode())},
+                   {"roles", roles},
+                   {"rules", rules},
+                   {"patterns", summary.patterns},
+                   {"pins", summary.pins},
+                   {"first_pin_expires", summary.first_pin_expires},
+                   {"calls_per_second",
+                    limits.has_value() ? JsonValue(limits->calls_per_second) : JsonValue()},
+                   {"files", (*policy)->files()}});
     return kExitDone;
   }
   session.out << session.Green("usable") << ": " << Printable(arguments.policy, 400) << ", "
@@ -219,31 +215,30 @@ absl::StatusOr<Question> ReadQuestion(const Arguments& arguments, const Clock& c
 void PrintExplanationInJson(const Question& question, const PolicyExplanation& answer,
                             const Session& session) {
   const auto text_or_null = [](const std::string& text) {
-    return text.empty() ? std::string("null") : JsonString(text);
+    return text.empty() ? JsonValue() : JsonValue(text);
   };
-  std::vector<std::string> roles;
+  std::vector<JsonObject> roles;
   for (const RoleExplanation& role : answer.roles) {
-    roles.push_back(R"({"role": )" + JsonString(role.role) + R"(, "has": )" +
-                    (role.has ? "true" : "false") + R"(, "line": )" +
-                    (role.line == 0 ? "null" : std::to_string(role.line)) + R"(, "why": )" +
-                    JsonList(role.why) + "}");
+    roles.push_back({{"role", role.role},
+                     {"has", role.has},
+                     {"line", role.line == 0 ? JsonValue() : JsonValue(role.line)},
+                     {"why", role.why}});
   }
-  std::vector<std::string> patterns;
+  std::vector<JsonObject> patterns;
   for (const PatternExplanation& pattern : answer.patterns) {
-    patterns.push_back(R"({"rule": )" + JsonString(pattern.rule) + R"(, "decides": )" +
-                       (pattern.decides ? "true" : "false") + "}");
+    patterns.push_back({{"rule", pattern.rule}, {"decides", pattern.decides}});
   }
-  session.out << R"({"allowed": )" << (answer.allowed() ? "true" : "false") << R"(, "shadow": )"
-              << (answer.let_through ? "true" : "false") << R"(, "verified": )"
-              << (question.peer.evidence.verified ? "true" : "false") << R"(, "assumed_verified": )"
-              << (question.assumed_verified ? "true" : "false") << R"(, "reason": )"
-              << (answer.refusal.has_value() ? JsonString(CodeOf(answer.refusal->reason)) : "null")
-              << R"(, "message": )"
-              << text_or_null(answer.refusal.has_value() ? answer.refusal->message : "")
-              << R"(, "rule": )" << text_or_null(answer.rule) << R"(, "allowed_roles": )"
-              << text_or_null(answer.refusal.has_value() ? answer.refusal->required : "")
-              << R"(, "roles": [)" << Join(roles, ", ") << R"(], "rules": [)"
-              << Join(patterns, ", ") << "]}\n";
+  const bool refused = answer.refusal.has_value();
+  session.Print({{"allowed", answer.allowed()},
+                 {"shadow", answer.let_through},
+                 {"verified", question.peer.evidence.verified},
+                 {"assumed_verified", question.assumed_verified},
+                 {"reason", refused ? JsonValue(CodeOf(answer.refusal->reason)) : JsonValue()},
+                 {"message", text_or_null(refused ? answer.refusal->message : "")},
+                 {"rule", text_or_null(answer.rule)},
+                 {"allowed_roles", text_or_null(refused ? answer.refusal->required : "")},
+                 {"roles", roles},
+                 {"rules", patterns}});
 }
 
 void PrintExplanation(const Arguments& arguments, const Question& question,
@@ -320,15 +315,14 @@ int RunLint(const Arguments& arguments, const Session& session) {
   }
   const std::vector<LintFinding> findings = LintPolicy(**policy, options);
   if (session.json) {
-    std::vector<std::string> objects;
+    std::vector<JsonObject> objects;
     objects.reserve(findings.size());
     for (const LintFinding& finding : findings) {
-      objects.push_back(R"({"code": )" + JsonString(CodeOf(finding.kind)) + R"(, "line": )" +
-                        (finding.line == 0 ? "null" : std::to_string(finding.line)) +
-                        R"(, "message": )" + JsonString(finding.message) + "}");
+      objects.push_back({{"code", CodeOf(finding.kind)},
+                         {"line", finding.line == 0 ? JsonValue() : JsonValue(finding.line)},
+                         {"message", finding.message}});
     }
-    session.out << R"({"ok": )" << (findings.empty() ? "true" : "false") << R"(, "findings": [)"
-                << Join(objects, ", ") << "]}\n";
+    session.Print({{"ok", findings.empty()}, {"findings", objects}});
   } else if (findings.empty()) {
     session.out << session.Green("nothing found") << " in " << Printable(arguments.policy, 400)
                 << "\n";

@@ -93,15 +93,14 @@ void PrintStart(const Session& session, const Arguments& arguments, const std::s
   const Time now = session.clock.Now();
   const std::shared_ptr<const Identity> current = identity ? identity->Current() : nullptr;
   if (session.json) {
-    session.out << R"({"listens_on": )" << JsonString(address) << R"(, "mode": )"
-                << JsonString(DescribeMode(mode));
+    JsonObject document = {{"listens_on", address}, {"mode", DescribeMode(mode)}};
     if (current != nullptr) {
-      session.out << R"(, "client_certificate": )" << JsonString(NameOf(ModeOf(arguments)))
-                  << R"(, "identity": )" << JsonString(current->leaf().Describe())
-                  << R"(, "expires": )" << JsonString(FormatTime(*current->expires()))
-                  << R"(, "policy": )" << JsonString(DescribePolicy(arguments));
+      document.Add({{"client_certificate", NameOf(ModeOf(arguments))},
+                    {"identity", current->leaf().Describe()},
+                    {"expires", current->expires()},
+                    {"policy", DescribePolicy(arguments)}});
     }
-    session.out << "}" << std::endl;
+    session.Print(document);
     return;
   }
   session.out << "pong listens on " << session.Bold(address) << " (" << DescribeMode(mode);

@@ -124,25 +124,19 @@ absl::StatusOr<Inputs> ReadInputs(const Arguments& arguments, const Clock& clock
   return inputs;
 }
 
-std::string PathInJson(const std::vector<Certificate>& path) {
-  std::vector<std::string> objects;
-  objects.reserve(path.size());
-  for (const Certificate& certificate : path) {
-    objects.push_back("{" + JsonFields(certificate) + "}");
-  }
-  return "[" + Join(objects, ", ") + "]";
-}
-
 void PrintJson(const PathResult& result, const Session& session) {
   const bool ok = result.status.ok();
-  const ReasonInfo* info =
-      ok ? nullptr : &InfoOf(ReasonOf(result.status).value_or(Reason::kInternal));
-  session.out << R"({"ok": )" << (ok ? "true" : "false") << R"(, "reason": )"
-              << (ok ? "null" : JsonString(info->code)) << R"(, "message": )"
-              << (ok ? "null" : JsonString(ToStd(result.status.message()))) << R"(, "fix": )"
-              << (ok ? "null" : JsonString(info->fix)) << R"(, "path": )" << PathInJson(result.path)
-              << R"(, "warnings": )" << JsonList(result.warnings) << R"(, "valid_until": )"
-              << (ok ? JsonString(FormatTime(result.valid_until)) : std::string("null")) << "}\n";
+  const auto unless_ok = [ok](std::string_view text) { return ok ? JsonValue() : JsonValue(text); };
+  std::vector<JsonObject> path;
+  path.reserve(result.path.size());
+  for (const Certificate& certificate : result.path) path.push_back(JsonOf(certificate));
+  session.Print({{"ok", ok},
+                 {"reason", unless_ok(CodeOf(result.status))},
+                 {"message", unless_ok(ToStd(result.status.message()))},
+                 {"fix", unless_ok(FixOf(result.status))},
+                 {"path", path},
+                 {"warnings", result.warnings},
+                 {"valid_until", ok ? JsonValue(result.valid_until) : JsonValue()}});
 }
 
 // "trusted: CN=server, from CN=ca, as a server, until 2027-11-21 (365 days)".

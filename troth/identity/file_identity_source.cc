@@ -288,7 +288,7 @@ class FileIdentity {
             {{"file", Name()},
              {"reason", CodeOf(status)},
              {"error", statistics_.last_error},
-             {"fix", InfoOf(ReasonOf(status).value_or(Reason::kInternal)).fix},
+             {"fix", FixOf(status)},
              {"since", FormatTime(rejected_->since)}});
   }
 

@@ -1,4 +1,5 @@
 // What is poor about a certificate that is read and works.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -62,6 +63,14 @@ void AddOfCa(const Certificate& certificate, std::vector<std::string>& out) {
   if (certificate.subject().empty()) out.emplace_back("a CA without a subject");
 }
 
+// By its extended key usage; without one it may be anything.
+bool MayBeServer(const Certificate& certificate) {
+  const std::optional<std::vector<std::string>>& usages = certificate.extended_key_usage();
+  return !usages.has_value() || std::ranges::any_of(*usages, [](const std::string& usage) {
+    return usage == kServerAuthOid || usage == kAnyExtendedKeyUsageOid;
+  });
+}
+
 void AddOfLeaf(const Certificate& certificate, std::vector<std::string>& out) {
   if (!certificate.key_usage().has_value()) out.emplace_back("no keyUsage");
   if (!certificate.extended_key_usage().has_value()) {
@@ -89,7 +98,7 @@ std::vector<std::string> Certificate::Weaknesses() const {
     AddOfLeaf(*this, out);
   }
   AddCommon(*this, out);
-  if (!is_ca() && alternative_names().empty()) {
+  if (!is_ca() && alternative_names().empty() && MayBeServer(*this)) {
     out.emplace_back("no subject alternative name; the common name does not count as a host name");
   }
   const bool self_issued = subject().Matches(issuer());

@@ -52,6 +52,23 @@ TEST(CertificateWeaknessesTest, GoodCertificatesHaveNone) {
   EXPECT_THAT(WeaknessesOf(GoodCa()), IsEmpty());
 }
 
+TEST(CertificateWeaknessesTest, OnlyWhatMayBeAServerNeedsAName) {
+  const auto weaknesses = [](std::initializer_list<std::string> usages) {
+    RawCertificate raw = GoodLeaf();
+    raw.extensions[1] = ExtensionOf("2.5.29.37", Sequence(usages));
+    raw.extensions.erase(raw.extensions.begin() + 2);
+    return WeaknessesOf(raw);
+  };
+  const auto named = Contains(HasSubstr("no subject alternative name"));
+  const std::string client = Oid(kClientAuthOid);
+  const std::string server = Oid(kServerAuthOid);
+  const std::string any = Oid(kAnyExtendedKeyUsageOid);
+  EXPECT_THAT(weaknesses({client}), IsEmpty());
+  EXPECT_THAT(weaknesses({server}), named);
+  EXPECT_THAT(weaknesses({client, server}), named);
+  EXPECT_THAT(weaknesses({client, any}), named);
+}
+
 TEST(CertificateWeaknessesTest, EachIsNamed) {
   const struct {
     RawCertificate raw;

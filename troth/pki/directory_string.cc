@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "troth/base/utf8.h"
 #include "troth/pki/der.h"
 
 namespace troth {
@@ -34,34 +35,6 @@ void AppendUtf8(std::uint32_t character, std::string& out) {
     out += static_cast<char>(0x80 | (character >> 6 & 0x3f));
     out += static_cast<char>(0x80 | (character & 0x3f));
   }
-}
-
-// Reads the character at `at` and moves behind it; nothing when it is not valid UTF-8.
-std::optional<std::uint32_t> NextUtf8(std::string_view text, size_t& at) {
-  const std::uint8_t lead = Octet(text, at);
-  size_t length = 1;
-  std::uint32_t character = lead;
-  std::uint32_t least = 0;
-  if (lead >= 0x80) {
-    if (lead >= 0xc2 && lead <= 0xdf) {
-      length = 2, character = lead & 0x1f, least = 0x80;
-    } else if (lead >= 0xe0 && lead <= 0xef) {
-      length = 3, character = lead & 0x0f, least = 0x800;
-    } else if (lead >= 0xf0 && lead <= 0xf4) {
-      length = 4, character = lead & 0x07, least = 0x10000;
-    } else {
-      return std::nullopt;
-    }
-  }
-  if (text.size() - at < length) return std::nullopt;
-  for (size_t i = 1; i < length; ++i) {
-    const std::uint8_t next = Octet(text, at + i);
-    if ((next & 0xc0) != 0x80) return std::nullopt;
-    character = character << 6 | (next & 0x3f);
-  }
-  if (character < least || character > 0x10ffff || IsSurrogate(character)) return std::nullopt;
-  at += length;
-  return character;
 }
 
 // Big-endian characters of `width` bytes.
@@ -117,11 +90,19 @@ bool IsInvisible(std::uint32_t character) {
 
 }  // namespace
 
-bool IsUtf8(std::string_view text) {
+bool IsMostlyPrintable(std::string_view text) {
+  size_t printable = 0;
   for (size_t at = 0; at < text.size();) {
-    if (!NextUtf8(text, at).has_value()) return false;
+    const size_t begin = at;
+    const std::optional<char32_t> character = NextUtf8(text, at);
+    if (!character.has_value()) {
+      ++at;
+    } else if (*character == '\t' || *character == '\n' || *character == '\r' ||
+               !IsInvisible(*character)) {
+      printable += at - begin;
+    }
   }
-  return true;
+  return printable >= text.size() - text.size() / 4;
 }
 
 size_t CountUtf8Characters(std::string_view text) {
@@ -157,7 +138,7 @@ std::string EscapeInvisible(std::string_view text) {
   std::string out;
   for (size_t at = 0; at < text.size();) {
     const size_t begin = at;
-    const std::optional<std::uint32_t> character = NextUtf8(text, at);
+    const std::optional<char32_t> character = NextUtf8(text, at);
     if (!character.has_value()) at = begin + 1;
     if (character.has_value() && !IsInvisible(*character)) {
       out += text.substr(begin, at - begin);

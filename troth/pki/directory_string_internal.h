@@ -8,9 +8,10 @@
 
 namespace troth {
 
-// Whether `text` is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
-bool IsUtf8(std::string_view text);
-// The number of characters of a text that IsUtf8.
+// Whether three quarters or more of `text` are printable characters and white space in UTF-8: what
+// a person would call text, with some damage.
+bool IsMostlyPrintable(std::string_view text);
+// The number of characters of a text that is UTF-8.
 size_t CountUtf8Characters(std::string_view text);
 
 // Whether `tag` is a string type that DecodeDirectoryString knows: PrintableString, UTF8String,

@@ -8,6 +8,7 @@
 #include "troth/base/encoding.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/base/utf8.h"
 #include "troth/pki/der.h"
 #include "troth/pki/directory_string_internal.h"
 

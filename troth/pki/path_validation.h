@@ -52,8 +52,9 @@ struct PathResult {
   // Leaf first, anchor last, when OK; otherwise the path that broke the fewest rules, or how far
   // signatures led.
   std::vector<Certificate> path;
-  // Until when the answer holds: the earliest notAfter, and nextUpdate (with the grace) of the CRLs
-  // used. Only when OK.
+  // The last second for which the answer holds: by the earliest notAfter, by nextUpdate (with the
+  // grace) of the CRLs used, and before a CRL that is dated in the future comes into force. Only
+  // when OK.
   Time valid_until{};
   // The certificate that failed, when one did.
   std::optional<Certificate> failed;

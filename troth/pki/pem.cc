@@ -10,6 +10,7 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/pki/der.h"
+#include "troth/pki/directory_string_internal.h"
 
 namespace troth {
 namespace {
@@ -97,7 +98,7 @@ absl::Status ExplainNoBlock(std::string_view text) {
         "-srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12`, then with `openssl "
         "pkcs12 -in FILE.p12 -out FILE.pem -noenc`");
   }
-  if (text.find('\0') != std::string_view::npos) {
+  if (text.find('\0') != std::string_view::npos || !IsMostlyPrintable(text)) {
     return WrongFormat("the text is binary data, expected PEM");
   }
   if (trimmed.starts_with("ssh-") || trimmed.starts_with("ecdsa-sha2-")) {

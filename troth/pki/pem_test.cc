@@ -170,6 +170,10 @@ TEST(PemTest, SaysWhatTheTextIsInsteadOfPem) {
       {Bytes("\x7f"
              "ELF\x02\x01\x01\x00\x00"),
        "binary data"},
+      {"\x8f\x13z\xe2\x91k\x07\xd4\xb8\x1c\xff\x02Q\xa6\x99\x0e", "binary data"},
+      {"gr\xc3\xbc\xc3\x9f dich", "text that begins with"},
+      {"\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "text that begins with"},
+      {"gr\xfc\xdf dich, liebe Welt", "text that begins with"},  // Latin-1
       {Bytes("\x30\x80\x00\x00"), "binary data"},
       {Bytes("\x30\x82\x10\x00\x02\x01"), "binary data"},
   };

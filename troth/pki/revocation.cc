@@ -123,7 +123,14 @@ RevocationAnswer RevocationChecker::Answer(const Certificate& certificate,
     return answer;
   }
   answer.status = CheckNewest(**newest, issuer, options_);
-  if (answer.status.ok()) answer.good_until = *(*newest)->next_update() + options_.crl_grace;
+  if (!answer.status.ok()) return answer;
+  answer.good_until = *(*newest)->next_update() + options_.crl_grace;
+  // At its thisUpdate such a list becomes the newest, and its holds count.
+  for (const Crl* list : lists) {
+    if (list->this_update() > options_.now) {
+      answer.good_until = std::min(*answer.good_until, list->this_update() - Seconds(1));
+    }
+  }
   return answer;
 }
 

@@ -15,7 +15,8 @@
 // * A certificate is revoked when the newest list has it, or any list that is current or dated in
 // the future: only a certificateHold
 //   can be lifted by a newer list (section 5.3.1). Whatever is wrong with a list, its revocations
-//   count.
+//   count. A hold in a list dated in the future counts from its thisUpdate on: no answer holds
+//   beyond that.
 #pragma once
 
 #include <map>
@@ -32,7 +33,9 @@ namespace troth {
 
 struct RevocationAnswer {
   absl::Status status;
-  std::optional<Time> good_until;  // when a list was used
+  // When a list was used: its nextUpdate (with the grace), or the last second before a list that is
+  // dated in the future comes into force.
+  std::optional<Time> good_until;
   std::vector<std::string> warnings;
 };
 

@@ -159,6 +159,21 @@ TEST(Revocation, LimitsHowLongTheAnswerHolds) {
   EXPECT_EQ(Check({{.to = kNow + 900 * kDay}}).valid_until, kNow + 30 * kDay);
 }
 
+TEST(Revocation, LooksAgainWhenAListOfTheFutureComesIntoForce) {
+  const Time then = kNow + kDay / 2;
+  const std::vector<Crl> crls = {
+      MakeCrl({}), MakeCrl({.from = then, .number = 2, .revoked = {{kSerial, kHold}}})};
+  Wanted leaf = Leaf("root");
+  leaf.serial = kSerial;
+  const auto check = [&](Time now) {
+    return ValidatePath(Make(leaf), {}, Bundle({Make(Root("root"))}), {.now = now, .crls = &crls});
+  };
+  EXPECT_EQ(CodeFor(check(kNow).status), "ok");
+  EXPECT_EQ(check(kNow).valid_until, then - Seconds(1));
+  EXPECT_EQ(CodeFor(check(then - Seconds(1)).status), "ok");
+  EXPECT_EQ(CodeFor(check(then).status), "certificate_revoked");
+}
+
 TEST(Revocation, WarnsOfAListThatAnotherKeySigned) {
   EXPECT_THAT(Check({{.key = "impostor"}}).warnings,
               ::testing::Contains(::testing::HasSubstr("another key signed it")));

@@ -1,9 +1,8 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "troth/base/file.h"
+#include "troth/authz/watched_crls.h"
 #include "troth/base/log.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
@@ -20,7 +19,7 @@ namespace {
 class ChannelIdentity {
  public:
   ChannelIdentity(std::shared_ptr<IdentitySource> source, ChannelOptions options)
-      : source_(std::move(source)), options_(std::move(options)) {}
+      : source_(std::move(source)), options_(std::move(options)), crls_(options_.crl_files) {}
   ChannelIdentity(const ChannelIdentity&) = delete;
   ChannelIdentity& operator=(const ChannelIdentity&) = delete;
   ~ChannelIdentity() { rotation_.reset(); }
@@ -66,20 +65,15 @@ class ChannelIdentity {
   }
 
   absl::Status CheckNow(const ShownCertificates& shown) const {
-    std::vector<Crl> crls;
-    for (const std::string& path : options_.crl_files) {
-      const absl::StatusOr<std::string> bytes = ReadFile(path, kMaxCrlBytes);
-      if (!bytes.ok()) return bytes.status();
-      absl::StatusOr<std::vector<Crl>> lists = Crl::ListFromBytes(*bytes);
-      if (!lists.ok()) return WithContext(lists.status(), path);
-      crls.insert(crls.end(), lists->begin(), lists->end());
-    }
-    return CheckServer(shown, options_.server, source_->Current()->trust_bundle(), crls,
+    const absl::StatusOr<CrlStore::Lists> crls = crls_.Current();
+    if (!crls.ok()) return crls.status();
+    return CheckServer(shown, options_.server, source_->Current()->trust_bundle(), **crls,
                        options_.clock->Now());
   }
 
   const std::shared_ptr<IdentitySource> source_;
   const ChannelOptions options_;
+  const WatchedCrls crls_;
   std::unique_ptr<PemInMemory> file_;
   Subscription rotation_;
 };

@@ -124,6 +124,37 @@ TEST_F(Channels, HeedRevocationListsAndRefuseWithoutOneThatCannotBeRead) {
   std::filesystem::remove_all(folder);
 }
 
+TEST_F(Channels, FollowTheirRevocationListsAndKeepTheLastGoodOnes) {
+  const std::string folder =
+      ::testing::TempDir() + "troth_channel_lists_test_" + std::to_string(getpid());
+  std::filesystem::create_directories(folder);
+  const std::string path = folder + "/ca.crl";
+  const auto write = [&](const std::string& text) {
+    ASSERT_TRUE(WriteFile(path, text, {.overwrite = Overwrite::kReplace}).ok());
+  };
+  const Time now = Clock::System().Now();
+  CrlTemplate what{.this_update = now - testing::hours(2), .next_update = now + testing::hours(1)};
+  write(Must(IssueCrl(what, ours_.signer())).ToPem());
+
+  testing::TestServer server(ServerCredentials(testing::SourceOf(server_, ours_.Pem()), guard_));
+  const auto credentials = ChannelCredentials(client_, {.crl_files = {path}});
+  const auto ask = [&] {
+    return testing::CodeOfAnswer(
+        testing::Say(testing::Connect(server.target(), credentials)).status);
+  };
+  EXPECT_EQ(ask(), "ok");
+  what.this_update = now - testing::hours(1);
+  what.number = 2;
+  what.entries = {{.serial = server_.certificate.serial_number(), .revoked_at = now}};
+  write(Must(IssueCrl(what, ours_.signer())).ToPem());
+  EXPECT_TRUE(testing::Eventually([&] { return ask() == "certificate_revoked"; }));
+  const testing::LogCapture log;
+  write("not a list");
+  EXPECT_TRUE(testing::Eventually([&] { return log.Has("revocation list not in use"); }));
+  EXPECT_EQ(ask(), "certificate_revoked");
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(Channels, NeverWriteTheKeyToADisk) {
   // The key lies behind a descriptor that has no name in any folder.
   testing::TestServer server(ServerCredentials(testing::SourceOf(server_, ours_.Pem()), guard_));

@@ -79,8 +79,9 @@ ExpectedServer ExpectPinned(
 
 struct ChannelOptions {
   ExpectedServer server = {};
-  // Files of CRLs (PEM or DER), read anew for each connection; a server that one of them lists is
-  // refused, and so is every server while one cannot be read.
+  // Files or folders of CRLs (PEM or DER), watched; a server that one of them lists is refused. No
+  // server is accepted until every one could be read; one that breaks later keeps its last good
+  // lists, and the log says so.
   std::vector<std::string> crl_files = {};
   const Clock* clock = &Clock::System();  // not owned; outlives the channels
 };

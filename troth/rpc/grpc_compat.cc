@@ -18,6 +18,7 @@
 #include "troth/base/strings.h"
 #include "troth/rpc/pem_in_memory.h"
 #include "troth/rpc/port_registry.h"
+#include "troth/rpc/served_chain.h"
 
 namespace troth::grpc_compat {
 namespace {
@@ -240,7 +241,7 @@ class PortHook {
     // A new configuration also ends the session tickets that were given out under the old one,
     // which is why a new generation (a revocation, a policy) gets one too.
     const Secret key = newest->private_key().ToPem();
-    const std::string chain = newest->ChainPem();
+    const std::string chain = ServedChainPem(*newest, Clock::System().Now());
     // gRPC requires CA certificates here. Where none is asked of clients they are not used.
     std::string roots = newest->trust_bundle().ToPem();
     if (roots.empty()) roots = chain;

@@ -19,6 +19,11 @@ namespace {
 
 constexpr int kPerSecond = 10;
 
+// Said to servers: Troth's channels leave no verifying to TLS, and tell why they refuse.
+constexpr std::string_view kVerifyLater =
+    "; to learn more, let the server verify at the first call (Verification::kAtFirstCall): the "
+    "client and this log then get the reason and the certificate's name";
+
 // What the hook needs. Never destroyed: gRPC logs while the process ends.
 struct State {
   std::mutex mutex;
@@ -84,11 +89,13 @@ void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
     log = options->log && TakeTurn(state, left_out);
   }
   if (log) {
+    std::string fix(InfoOf(failure.reason).fix);
+    if (failure.not_verified) fix += kVerifyLater;
     Log(LogLevel::kWarning, "a TLS handshake failed",
         {{"reason", CodeOf(failure.reason)},
          {"error", failure.message},
          {"detail", detail},
-         {"fix", InfoOf(failure.reason).fix}});
+         {"fix", fix}});
     if (left_out > 0) {
       Log(LogLevel::kWarning, "more TLS handshakes failed than were logged",
           {{"count", std::to_string(left_out)}});

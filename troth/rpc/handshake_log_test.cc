@@ -57,6 +57,7 @@ TEST_F(HandshakeLog, SaysThatAClientsCertificateDidNotVerify) {
       testing::Say(testing::Connect(server.target(), ChannelCredentials(self))).status.ok());
   EXPECT_TRUE(Saw(Reason::kHandshakeFailed)) << log_.text();
   EXPECT_TRUE(log_.Has("did not verify")) << log_.text();
+  EXPECT_TRUE(log_.Has("Verification::kAtFirstCall")) << log_.text();
 }
 
 TEST_F(HandshakeLog, SaysThatAClientSpeaksNoTls) {

@@ -50,12 +50,58 @@ constexpr auto kRows = std::to_array<Row>({
      "handshake_failure)"},
     {"alert internal error", Reason::kHandshakeFailed,
      "the other side failed by itself (alert internal_error); its log says more"},
-    // OpenSSL's own findings.
+    // OpenSSL's own findings. gRPC after 1.53 adds what X509_verify_cert_error_string says; what
+    // ends in "failed" alone is all that 1.51 tells.
+    {"verify failed: certificate has expired", Reason::kCertificateExpired,
+     "the other side's certificate, or a CA of its chain, has expired"},
+    {"verify failed: certificate is not yet valid", Reason::kCertificateNotYetValid,
+     "the other side's certificate, or a CA of its chain, is not valid yet; compare the clocks"},
+    {"verify failed: unable to get local issuer certificate", Reason::kIssuerUnknown,
+     "the other side's certificate leads to no authority of the trust bundle, or misses an "
+     "intermediate"},
+    {"verify failed: unable to get issuer certificate", Reason::kIssuerUnknown,
+     "the other side's certificate leads to no authority of the trust bundle, or misses an "
+     "intermediate"},
+    {"verify failed: unable to verify the first certificate", Reason::kIssuerUnknown,
+     "the other side's certificate leads to no authority of the trust bundle, or misses an "
+     "intermediate"},
+    // 3.0 writes "self-signed", 1.1 "self signed".
+    {"verify failed: self-signed certificate in certificate chain", Reason::kIssuerUnknown,
+     "the other side's authority is not in the trust bundle"},
+    {"verify failed: self signed certificate in certificate chain", Reason::kIssuerUnknown,
+     "the other side's authority is not in the trust bundle"},
+    {"verify failed: self-signed certificate", Reason::kCertificateSelfSigned,
+     "the other side's certificate is self-signed"},
+    {"verify failed: self signed certificate", Reason::kCertificateSelfSigned,
+     "the other side's certificate is self-signed"},
+    {"verify failed: certificate signature failure", Reason::kSignatureInvalid,
+     "a signature in the other side's chain does not verify"},
+    {"verify failed: unsuitable certificate purpose", Reason::kUsageNotAllowed,
+     "the other side's certificate is not for this use (extended key usage)"},
+    {"verify failed: unsupported certificate purpose", Reason::kUsageNotAllowed,
+     "the other side's certificate is not for this use (extended key usage)"},
+    {"verify failed: invalid CA certificate", Reason::kNotACertificateAuthority,
+     "a certificate in the other side's chain issued another and is not a CA"},
+    {"verify failed: path length constraint exceeded", Reason::kPathLengthExceeded,
+     "the other side's chain is longer than a CA in it allows"},
+    {"verify failed: permitted subtree violation", Reason::kNameNotPermitted,
+     "the other side's certificate has a name that its CA may not give"},
+    {"verify failed: excluded subtree violation", Reason::kNameNotPermitted,
+     "the other side's certificate has a name that its CA may not give"},
+    {"verify failed: certificate revoked", Reason::kCertificateRevoked,
+     "the other side's certificate is revoked"},
+    {"verify failed: CRL has expired", Reason::kCrlExpired, "a revocation list has expired"},
+    {"verify failed: EE certificate key too weak", Reason::kKeyTooWeak,
+     "the key of the other side's certificate is too weak"},
+    {"verify failed: CA certificate key too weak", Reason::kKeyTooWeak,
+     "the key of a CA in the other side's chain is too weak"},
+    {"verify failed: CA signature digest algorithm too weak", Reason::kAlgorithmNotAllowed,
+     "a certificate in the other side's chain is signed with an algorithm that is too weak"},
     {"peer did not return a certificate", Reason::kClientCertificateMissing,
      "the client showed no certificate, and one is required"},
     {"certificate verify failed", Reason::kHandshakeFailed,
      "the other side's certificate did not verify: not of an authority in the trust bundle, out of "
-     "its time, or not for this use; a server with verification at the first call says which"},
+     "its time, or not for this use; which of them, TLS does not tell"},
     {"http request", Reason::kProtocolMismatch,
      "the other side speaks plain HTTP, and this port speaks TLS"},
     {"https proxy request", Reason::kProtocolMismatch,
@@ -119,7 +165,9 @@ std::optional<HandshakeFailure> ExplainHandshake(std::string_view text) {
   text = text.substr(0, kLongest);
   for (const Row& row : kRows) {
     if (ContainsIgnoringCase(text, row.text)) {
-      return HandshakeFailure{.reason = row.reason, .message = std::string(row.words)};
+      return HandshakeFailure{.reason = row.reason,
+                              .message = std::string(row.words),
+                              .not_verified = row.text.find("verify failed") != row.text.npos};
     }
   }
   return std::nullopt;

@@ -12,6 +12,9 @@ namespace troth {
 struct HandshakeFailure {
   Reason reason = Reason::kHandshakeFailed;
   std::string message;  // what happened, in words, with what the other side said
+  // TLS here did not accept the other side's certificate. A server that verifies at the first call
+  // would have said why, and whose it was.
+  bool not_verified = false;
 };
 
 // What a line of gRPC's log, or the message of a call that failed with UNAVAILABLE, says of a

@@ -57,6 +57,37 @@ TEST(ExplainHandshake, ReadsWhatGrpcAndOpensslPrint) {
   }
 }
 
+TEST(ExplainHandshake, ReadsWhyACertificateDidNotVerifyWhereGrpcTells) {
+  const struct {
+    const char* why;
+    Reason reason;
+  } rows[] = {
+      {"", Reason::kHandshakeFailed},
+      {": certificate has expired", Reason::kCertificateExpired},
+      {": certificate is not yet valid", Reason::kCertificateNotYetValid},
+      {": unable to get local issuer certificate", Reason::kIssuerUnknown},
+      {": unable to verify the first certificate", Reason::kIssuerUnknown},
+      {": self-signed certificate in certificate chain", Reason::kIssuerUnknown},
+      {": self-signed certificate", Reason::kCertificateSelfSigned},
+      {": self signed certificate", Reason::kCertificateSelfSigned},
+      {": certificate signature failure", Reason::kSignatureInvalid},
+      {": unsuitable certificate purpose", Reason::kUsageNotAllowed},
+      {": certificate revoked", Reason::kCertificateRevoked},
+      {": something of tomorrow", Reason::kHandshakeFailed},
+  };
+  for (const auto& row : rows) {
+    const auto failure = ExplainHandshake(
+        "Handshake failed with fatal error SSL_ERROR_SSL: error:0A000086:SSL "
+        "routines::certificate verify failed" +
+        std::string(row.why));
+    ASSERT_TRUE(failure.has_value()) << row.why;
+    EXPECT_EQ(CodeOf(failure->reason), CodeOf(row.reason)) << row.why;
+    EXPECT_TRUE(failure->not_verified) << row.why;
+  }
+  EXPECT_FALSE(
+      ExplainHandshake("error:0A000418:SSL routines::tlsv1 alert unknown ca")->not_verified);
+}
+
 TEST(ExplainHandshake, SaysNothingOfOtherTexts) {
   for (const char* text : {"", "Server shutdown", "invalid header", "Deadline Exceeded"}) {
     EXPECT_FALSE(ExplainHandshake(text).has_value()) << text;

@@ -47,33 +47,54 @@ void PortRegistry::Remove(PortId port) {
   taken_[port] = false;
 }
 
-bool PortRegistry::Note(PortId port, const void* connection) {
-  const std::uint64_t mixed = Mix(connection);
-  std::atomic<std::uint64_t>& slot = slots_[mixed >> (64 - 12)];
-  static_assert(kSlots == size_t{1} << 12);
-  const std::uint64_t packed = Pack(port, connection);
-  if (packed != 0 && slot.load(std::memory_order_relaxed) == packed) return false;
-  Shard& shard = shards_[(mixed >> 32) % kShards];
-  {
-    const std::lock_guard lock(shard.mutex);
-    if (shard.young.size() >= kPerShard && !shard.young.contains(connection)) {
-      shard.old.swap(shard.young);
-      shard.young.clear();
-    }
-    shard.young[connection] = port;
+size_t PortRegistry::SlotOf(const void* connection) { return Mix(connection) >> (64 - kSlotBits); }
+
+size_t PortRegistry::ShardOf(const void* connection) { return (Mix(connection) >> 32) % kShards; }
+
+void PortRegistry::Shard::Insert(const void* connection, PortId port) {
+  if (young.size() >= kPerShard && !young.contains(connection)) {
+    old.swap(young);
+    young.clear();
   }
-  slot.store(packed, std::memory_order_relaxed);
-  return true;
+  young[connection] = port;
+}
+
+void PortRegistry::Note(PortId port, const void* connection) {
+  std::atomic<std::uint64_t>& slot = slots_[SlotOf(connection)];
+  const std::uint64_t packed = Pack(port, connection);
+  if (packed != 0 && slot.load(std::memory_order_relaxed) == packed) return;
+  {
+    Shard& shard = shards_[ShardOf(connection)];
+    const std::lock_guard lock(shard.mutex);
+    shard.Insert(connection, port);
+  }
+  // Whom it replaces goes to its shard first, so that Find never misses it.
+  std::uint64_t seen = slot.load(std::memory_order_relaxed);
+  do {
+    Refresh(seen);
+  } while (!slot.compare_exchange_weak(seen, packed, std::memory_order_relaxed));
+}
+
+void PortRegistry::Refresh(std::uint64_t packed) {
+  if (packed == 0) return;
+  const void* const connection = reinterpret_cast<const void*>(packed & kAddressMask);
+  Shard& shard = shards_[ShardOf(connection)];
+  const std::lock_guard lock(shard.mutex);
+  // What the shard knows is not older than what the slot knew: another port may have noted the same
+  // address since.
+  if (shard.young.contains(connection)) return;
+  const auto old = shard.old.find(connection);
+  shard.Insert(connection,
+               old != shard.old.end() ? old->second : static_cast<PortId>(packed >> kAddressBits));
 }
 
 std::shared_ptr<OpenPort> PortRegistry::Find(const void* connection) const {
-  const std::uint64_t mixed = Mix(connection);
-  const std::uint64_t seen = slots_[mixed >> (64 - 12)].load(std::memory_order_relaxed);
+  const std::uint64_t seen = slots_[SlotOf(connection)].load(std::memory_order_relaxed);
   PortId id = kNoPort;
   if (seen != 0 && seen == Pack(static_cast<PortId>(seen >> kAddressBits), connection)) {
     id = static_cast<PortId>(seen >> kAddressBits);
   } else {
-    const Shard& shard = shards_[(mixed >> 32) % kShards];
+    const Shard& shard = shards_[ShardOf(connection)];
     const std::lock_guard lock(shard.mutex);
     if (const auto young = shard.young.find(connection); young != shard.young.end()) {
       id = young->second;

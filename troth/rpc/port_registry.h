@@ -27,7 +27,7 @@ struct OpenPort {
 
   // Gives a call on a resumed session the chain that its peer sent when the session began. What is
   // returned keeps the view in `call` alive; null when there was nothing to give.
-  std::shared_ptr<const std::string> CompleteChain(GuardedPort::Call& call, bool resumed) const {
+  std::shared_ptr<const std::string> CompleteChain(GuardedPort::Call& call, bool resumed) {
     if (!resumed || !call.chain_pem.empty() || call.leaf_pem.empty()) return nullptr;
     std::shared_ptr<const std::string> chain = chains.Find(call.leaf_pem);
     if (chain != nullptr) call.chain_pem = *chain;
@@ -53,21 +53,32 @@ class PortRegistry {
   void Remove(PortId port);
 
   // For every call, before its handler. An atomic load for a connection that was noted lately; a
-  // lock otherwise. True when the port notes the connection for the first time, or may do so.
-  bool Note(PortId port, const void* connection);
+  // lock or two otherwise.
+  void Note(PortId port, const void* connection);
   // The port that last noted `connection`, null when it is unknown or the port is gone.
   std::shared_ptr<OpenPort> Find(const void* connection) const;
 
+  // The slot that `connection` shares with others, for tests.
+  static size_t SlotOf(const void* connection);
+
  private:
-  // Recent connections, direct-mapped: the address in the low 48 bits, the port's id above it.
-  static constexpr size_t kSlots = 4096;
+  // Recent connections, direct-mapped: the address in the low 48 bits, the port's id above it. A
+  // connection that is noted here does not reach its shard, which may forget it meanwhile; so the
+  // connection that loses its slot to another is told to its shard again.
+  static constexpr int kSlotBits = 12;
+  static constexpr size_t kSlots = size_t{1} << kSlotBits;
   // Connections remembered exactly, a shard: twice this at most.
   static constexpr size_t kShards = 16;
   static constexpr size_t kPerShard = 4096;
   struct Shard {
     mutable std::mutex mutex;
     std::unordered_map<const void*, PortId> young, old;  // guarded by mutex
+    // Requires mutex.
+    void Insert(const void* connection, PortId port);
   };
+  static size_t ShardOf(const void* connection);
+  // Tells the shard of what a slot held that it is still of use.
+  void Refresh(std::uint64_t packed);
 
   std::array<std::atomic<std::uint64_t>, kSlots> slots_{};
   std::array<Shard, kShards> shards_;

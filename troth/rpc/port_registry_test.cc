@@ -58,6 +58,27 @@ TEST_F(Registry, ForgetsTheOldestRatherThanGrow) {
   EXPECT_EQ(registry_->Find(Address(kTooMany - 1)), first_);
 }
 
+TEST_F(Registry, RemembersABusyConnectionThatLosesItsSlotToAnother) {
+  const auto first = registry_->Add(first_);
+  const auto second = registry_->Add(second_);
+  const void* const busy = Address(0);
+  const size_t slot = PortRegistry::SlotOf(busy);
+  registry_->Note(first, busy);
+  // More than the registry holds, none of which takes the slot: calls on `busy` find it there.
+  constexpr size_t kTooMany = 1'000'000;
+  for (size_t i = 1; i < kTooMany; ++i) {
+    if (PortRegistry::SlotOf(Address(i)) == slot) continue;
+    registry_->Note(second, Address(i));
+  }
+  registry_->Note(first, busy);
+  // Its handler runs while another connection takes the slot.
+  size_t rival = 1;
+  while (PortRegistry::SlotOf(Address(rival)) != slot) ++rival;
+  registry_->Note(second, Address(rival));
+  EXPECT_EQ(registry_->Find(Address(rival)), second_);
+  EXPECT_EQ(registry_->Find(busy), first_);
+}
+
 TEST_F(Registry, APortThatIsGoneIsNotFound) {
   const auto first = registry_->Add(first_);
   registry_->Note(first, Address(1));

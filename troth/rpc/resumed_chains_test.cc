@@ -29,6 +29,18 @@ TEST(ResumedChains, ForgetsTheOldestRatherThanGrow) {
   EXPECT_NE(chains.Find("leaf " + std::to_string(kMany - 1)), nullptr);
 }
 
+TEST(ResumedChains, KeepsAChainThatIsAskedForHoweverManyCome) {
+  ResumedChains chains;
+  const std::string chain(100'000, 'c');
+  chains.Remember("busy leaf", "busy chain");
+  for (int i = 0; i < 1000; ++i) {  // 100 MB
+    chains.Remember("leaf " + std::to_string(i), chain);
+    const auto found = chains.Find("busy leaf");
+    ASSERT_NE(found, nullptr) << i;
+    ASSERT_EQ(*found, "busy chain");
+  }
+}
+
 TEST(ResumedChains, KeepsNothingThatIsTooLarge) {
   ResumedChains chains;
   chains.Remember("leaf", std::string(20 << 20, 'c'));

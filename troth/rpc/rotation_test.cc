@@ -150,6 +150,135 @@ TEST_F(Rotation, AChangedPolicyCountsForTheNextCallOnAnOpenConnection) {
   std::filesystem::remove(path);
 }
 
+class Revocation : public Rotation {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder_);
+    Revoke({});
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  // Replaces the list.
+  void Revoke(const std::vector<Certificate>& certificates) {
+    const Time now = Clock::System().Now();
+    CrlTemplate what{.this_update = now - testing::hours(1) + Seconds(number_),
+                     .next_update = now + testing::hours(1),
+                     .number = ++number_};
+    for (const Certificate& certificate : certificates) {
+      what.entries.push_back({.serial = certificate.serial_number(), .revoked_at = now});
+    }
+    ASSERT_TRUE(WriteFile(list_, testing::Must(IssueCrl(what, ours_.signer())).ToPem(),
+                          {.overwrite = Overwrite::kReplace})
+                    .ok());
+  }
+  std::shared_ptr<Guard> NewGuard() const {
+    GuardOptions options;
+    options.policy_text = testing::kAuthenticatedMayAll;
+    options.crl_paths = {list_};
+    options.poll_interval = std::chrono::milliseconds(50);
+    return testing::Must(Guard::Create(std::move(options)));
+  }
+
+  const std::string folder_ =
+      ::testing::TempDir() + "troth_revocation_test_" + std::to_string(getpid());
+  const std::string list_ = folder_ + "/ca.crl";
+  std::uint64_t number_ = 0;
+  const KeyPair peer_ = ours_.Issue({.common_name = "peer", .names = {"peer"}});
+};
+
+TEST_F(Revocation, RefusesTheNextCallOnAnOpenConnection) {
+  for (const Verification verification : {Verification::kAtHandshake, Verification::kAtFirstCall}) {
+    Revoke({});
+    testing::TestServer server(
+        ServerCredentials(server_, NewGuard(), {.verification = verification}));
+    const auto revoked = testing::Connect(
+        server.target(), ChannelCredentials(testing::SourceOf(peer_, ours_.Pem())));
+    const auto other = testing::Connect(server.target(), ChannelCredentials(client_));
+    ASSERT_EQ(testing::Say(revoked).text, "peer");
+    ASSERT_EQ(testing::Say(other).text, "client");
+    Revoke({peer_.certificate});
+    // By the watched file alone.
+    EXPECT_TRUE(testing::Eventually([&] { return !testing::Say(revoked).raw.ok(); }));
+    const testing::Answer answer = testing::Say(revoked);
+    EXPECT_EQ(testing::CodeOfAnswer(answer.status), "certificate_revoked");
+    EXPECT_EQ(answer.raw.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+    const int calls = server.service.calls;
+    (void)testing::Say(revoked);
+    EXPECT_EQ(server.service.calls, calls);
+    EXPECT_EQ(testing::Say(other).text, "client");
+  }
+}
+
+// A client whose connections, one a call, resume the TLS session of the last.
+class ResumingClient {
+ public:
+  ResumingClient(std::string target, const KeyPair& pair, const std::string& roots)
+      : target_(std::move(target)) {
+    options_.pem_root_certs = roots;
+    options_.pem_cert_chain = pair.chain_pem;
+    options_.pem_private_key = pair.key_pem;
+  }
+  ~ResumingClient() { grpc_ssl_session_cache_destroy(sessions_); }
+  ResumingClient(const ResumingClient&) = delete;
+  ResumingClient& operator=(const ResumingClient&) = delete;
+
+  struct Outcome {
+    std::string code;  // as CodeOfAnswer
+    std::string text;
+    bool resumed = false;
+  };
+  Outcome Say() const {
+    const grpc_arg sessions = grpc_ssl_session_cache_create_channel_arg(sessions_);
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetPointerWithVtable(GRPC_SSL_SESSION_CACHE_ARG, sessions.value.pointer.p,
+                                   sessions.value.pointer.vtable);
+    const auto channel =
+        grpc::CreateCustomChannel(target_, grpc::SslCredentials(options_), arguments);
+    const auto stub = testing::Talk::NewStub(channel);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    testing::Text request;
+    testing::Text reply;
+    Outcome outcome;
+    outcome.code = testing::CodeOfAnswer(StatusOfCall(stub->Say(&context, request, &reply)));
+    outcome.text = reply.text();
+    if (const auto auth = context.auth_context()) {
+      const auto values = auth->FindPropertyValues(GRPC_SSL_SESSION_REUSED_PROPERTY);
+      outcome.resumed = !values.empty() && values[0] == "true";
+    }
+    return outcome;
+  }
+
+ private:
+  const std::string target_;
+  grpc::SslCredentialsOptions options_;
+  grpc_ssl_session_cache* const sessions_ = grpc_ssl_session_cache_create_lru(10);
+};
+
+TEST_F(Revocation, RefusesTheCallsOfAResumedSession) {
+  for (const Verification verification : {Verification::kAtHandshake, Verification::kAtFirstCall}) {
+    Revoke({});
+    const auto guard = NewGuard();
+    testing::TestServer server(ServerCredentials(server_, guard, {.verification = verification}));
+    const ResumingClient client(server.target(), peer_, ours_.Pem());
+    // The ticket of TLS 1.3 comes after the handshake, and the next connection may be too early.
+    ASSERT_TRUE(testing::Eventually([&] {
+      const auto outcome = client.Say();
+      EXPECT_EQ(outcome.code, "ok");
+      return outcome.resumed;
+    })) << "the test resumes nothing";
+    const int calls = server.service.calls;
+    Revoke({peer_.certificate});
+    ASSERT_TRUE(guard->Reload().ok());
+    const auto outcome = client.Say();
+    EXPECT_EQ(outcome.code, "certificate_revoked");
+    // In the verified modes the ticket has ended with the list; else the session is resumed, and it
+    // is the call that is refused.
+    EXPECT_EQ(outcome.resumed, verification == Verification::kAtFirstCall);
+    EXPECT_EQ(server.service.calls, calls);
+  }
+}
+
 // What a TLS session of before may do after: nothing by itself. openssl resumes it, or not.
 class Resumption : public Rotation {
  protected:
@@ -233,24 +362,12 @@ TEST_F(Resumption, AClientBelowAnIntermediateIsRecognised) {
     const auto server = builder.BuildAndStart();
     ASSERT_NE(server, nullptr);
 
-    grpc_ssl_session_cache* sessions = grpc_ssl_session_cache_create_lru(10);
-    const grpc_arg argument = grpc_ssl_session_cache_create_channel_arg(sessions);
-    grpc::SslCredentialsOptions options;
-    options.pem_root_certs = ours_.Pem();
-    options.pem_cert_chain = deep.chain_pem;
-    options.pem_private_key = deep.key_pem;
+    const ResumingClient client("127.0.0.1:" + std::to_string(port), deep, ours_.Pem());
     for (int i = 0; i < 4; ++i) {
-      grpc::ChannelArguments arguments;
-      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-      arguments.SetPointerWithVtable(GRPC_SSL_SESSION_CACHE_ARG, argument.value.pointer.p,
-                                     argument.value.pointer.vtable);
-      const auto channel = grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port),
-                                                     grpc::SslCredentials(options), arguments);
-      const testing::Answer answer = testing::Say(channel);
-      EXPECT_EQ(answer.text, "deep, verified") << i << " " << answer.status;
+      const auto outcome = client.Say();
+      EXPECT_EQ(outcome.text, "deep, verified") << i << " " << outcome.code;
     }
     EXPECT_GE(reused, 1) << "the test resumed nothing";
-    grpc_ssl_session_cache_destroy(sessions);
     server->Shutdown(std::chrono::system_clock::now());
   }
 }
