@@ -59,6 +59,9 @@ struct FetchedRequest {
   RequestRecord record;
   std::optional<IssuedCertificate> issued = {};
   std::optional<Time> issued_at = {};
+  // Its newest certificate, or the lineage or the key of that, was revoked: nothing more will be
+  // issued for it, and who asks must start over with a new key.
+  bool revoked = false;
 };
 
 // Something that was decided, for those who listen.
