@@ -58,5 +58,6 @@ void AddPolicyCommand(CLI::App& app, Session& session);
 void AddPingCommand(CLI::App& app, Session& session);
 void AddPongCommand(CLI::App& app, Session& session);
 void AddServeCommand(CLI::App& app, Session& session);
+void AddIssuerCommand(CLI::App& app, Session& session);
 
 }  // namespace troth

@@ -44,17 +44,16 @@ void PrintStart(const Session& session, const Arguments& arguments, RunningAutho
   const std::string fingerprint = FormatFingerprint(authority.root().fingerprint());
   const bool one_tier = authority.settings().one_tier;
   if (session.json) {
-    session.out << JsonObject({{"data", arguments.serve.folder},
-                               {"created", running.was_created()},
-                               {"root_fingerprint", fingerprint},
-                               {"https", running.https_address()},
-                               {"grpc", running.grpc_address()},
-                               {"http", running.http_address()},
-                               {"one_tier", one_tier},
-                               {"trust_domain", authority.settings().trust_domain},
-                               {"warnings", running.warnings()}})
-                       .text()
-                << std::endl;
+    session.Print({{"data", arguments.serve.folder},
+                   {"created", running.was_created()},
+                   {"root_fingerprint", fingerprint},
+                   {"https", running.https_address()},
+                   {"grpc", running.grpc_address()},
+                   {"http", running.http_address()},
+                   {"one_tier", one_tier},
+                   {"trust_domain", authority.settings().trust_domain},
+                   {"warnings", running.warnings()}});
+    session.out << std::flush;
     return;
   }
   const std::string& folder = arguments.serve.folder;

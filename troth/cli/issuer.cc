@@ -1,0 +1,197 @@
+// troth issuer: a new issuer for the online authority, with its root at hand or elsewhere.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "troth/base/file.h"
+#include "troth/base/reason.h"
+#include "troth/ca/authority_folder.h"
+#include "troth/ca/key_pair_files.h"
+#include "troth/ca/lifetime.h"
+#include "troth/cli/certificate_text.h"
+#include "troth/cli/command.h"
+#include "troth/cli/json.h"
+#include "troth/cli/passphrase.h"
+#include "troth/pki/crl.h"
+
+namespace troth {
+namespace {
+
+constexpr const char* kExamples = R"(Examples:
+  troth issuer renew --data /var/lib/troth                  where root.key lies in the folder
+  With the root elsewhere:
+    troth issuer request --data /var/lib/troth              writes issuer.next.csr; take it to the root
+    troth issuer sign issuer.next.csr --root-certificate root.pem --root-key root.key --out issuer.new.pem
+    troth issuer activate issuer.new.pem --data /var/lib/troth
+
+An authority that runs takes the new issuer over by itself. The old one's certificate is kept for what it signed.)";
+
+struct Arguments {
+  std::string data = "authority";
+  std::string lifetime = "1 year";
+  std::string request, root_certificate, root_key, public_url, out, file;
+  std::vector<std::string> revoked;
+  PassphraseOptions passphrase;
+};
+
+absl::StatusOr<Seconds> LifetimeOf(const Arguments& arguments, const Session& session) {
+  const Time now = session.clock.Now();
+  const absl::StatusOr<Time> until = TimeAfter(now, arguments.lifetime);
+  if (!until.ok()) return WithContext(until.status(), "--lifetime");
+  return *until - now;
+}
+
+AskPassphrase Ask(const Arguments& arguments, const Session& session) {
+  return [&](const std::string& path) {
+    return PassphraseForKey(arguments.passphrase, session, path);
+  };
+}
+
+// Reads the folder's issuers back, so that what is said is what is there.
+int PrintIssuer(const Session& session, const AuthorityFolder& folder) {
+  const auto issuers = ReadCertificateFile(folder.IssuerCertificate());
+  if (!issuers.ok()) return session.Fail(issuers.status());
+  const Certificate& issuer = issuers->front();
+  if (session.json) {
+    session.Print(JsonObject({{"issuer", issuer.subject().ToString()},
+                              {"serial", issuer.serial_number().ToHex()},
+                              {"not_after", issuer.validity().not_after},
+                              {"file", folder.IssuerCertificate()}}));
+    return kExitDone;
+  }
+  session.out << "The issuer is now " << session.Bold(issuer.subject().ToString()) << ", "
+              << "until " + DateAndDaysLeft(issuer.validity().not_after, session.clock.Now())
+              << "\n"
+              << "  in " << folder.IssuerCertificate()
+              << "; an authority that runs takes it over within seconds\n";
+  return kExitDone;
+}
+
+int RunRenew(const Session& session, const Arguments& arguments) {
+  const AuthorityFolder folder(arguments.data);
+  const auto lifetime = LifetimeOf(arguments, session);
+  if (!lifetime.ok()) return session.Fail(lifetime.status());
+  const auto given = arguments.passphrase.Given();
+  if (!given.ok()) return session.Fail(given.status());
+  const absl::Status status =
+      RenewIssuer(folder, *lifetime, Ask(arguments, session),
+                  given->has_value() ? &given->value() : nullptr, session.clock);
+  if (!status.ok()) return session.Fail(status);
+  return PrintIssuer(session, folder);
+}
+
+int RunRequest(const Session& session, const Arguments& arguments) {
+  const AuthorityFolder folder(arguments.data);
+  const auto given = arguments.passphrase.Given();
+  if (!given.ok()) return session.Fail(given.status());
+  const auto path = PrepareIssuer(folder, given->has_value() ? &given->value() : nullptr);
+  if (!path.ok()) return session.Fail(path.status());
+  if (session.json) {
+    session.Print(JsonObject({{"request", *path}}));
+    return kExitDone;
+  }
+  session.out << "Wrote " << *path << "; where the root is, run\n"
+              << "  troth issuer sign issuer.next.csr --root-certificate root.pem --root-key "
+                 "root.key --out issuer.new.pem\n"
+              << "and then here\n"
+              << "  troth issuer activate issuer.new.pem --data " << folder.path() << "\n";
+  return kExitDone;
+}
+
+int RunSign(const Session& session, const Arguments& arguments) {
+  const auto lifetime = LifetimeOf(arguments, session);
+  if (!lifetime.ok()) return session.Fail(lifetime.status());
+  const auto request = ReadFile(arguments.request);
+  if (!request.ok()) return session.Fail(request.status());
+  const auto root = ReadAuthority(
+      {.certificate = arguments.root_certificate, .key = arguments.root_key, .crl = ""},
+      Ask(arguments, session), session.clock.Now());
+  if (!root.ok()) return session.Fail(root.status());
+  const auto issuer =
+      SignIssuer(*root, *request, *lifetime, {.public_url = arguments.public_url}, session.clock);
+  if (!issuer.ok()) return session.Fail(issuer.status());
+
+  std::vector<RevokedEntry> revoked;
+  for (const std::string& file : arguments.revoked) {
+    const auto certificates = ReadCertificateFile(file);
+    if (!certificates.ok()) return session.Fail(certificates.status());
+    for (const Certificate& certificate : *certificates) {
+      revoked.push_back({.serial = certificate.serial_number(), .revoked_at = session.clock.Now()});
+    }
+  }
+  const auto list = SignRootList(*root, *issuer, std::move(revoked), session.clock);
+  if (!list.ok()) return session.Fail(list.status());
+  const absl::Status written =
+      WriteFile(arguments.out, issuer->ToPem() + list->ToPem(), {.mode = kCertificateFileMode});
+  if (!written.ok()) return session.Fail(written);
+  if (session.json) {
+    session.Print(JsonObject({{"issuer", issuer->subject().ToString()},
+                              {"not_after", issuer->validity().not_after},
+                              {"file", arguments.out}}));
+    return kExitDone;
+  }
+  session.out << "Wrote " << arguments.out << ": "
+              << "an issuer until " +
+                     DateAndDaysLeft(issuer->validity().not_after, session.clock.Now())
+              << ", with the root's revocation list; on the authority's machine run\n"
+              << "  troth issuer activate " << arguments.out << " --data DIR\n";
+  return kExitDone;
+}
+
+int RunActivate(const Session& session, const Arguments& arguments) {
+  const AuthorityFolder folder(arguments.data);
+  const auto pem = ReadFile(arguments.file);
+  if (!pem.ok()) return session.Fail(pem.status());
+  const absl::Status status = ActivateIssuer(folder, *pem, Ask(arguments, session), session.clock);
+  if (!status.ok()) return session.Fail(status);
+  return PrintIssuer(session, folder);
+}
+
+}  // namespace
+
+void AddIssuerCommand(CLI::App& app, Session& session) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("issuer", "Give an online authority a new issuer");
+  command->footer(kExamples);
+  command->require_subcommand(1);
+  const auto add = [&](const char* name, const char* text,
+                       int (*run)(const Session&, const Arguments&)) {
+    CLI::App* sub = command->add_subcommand(name, text);
+    arguments->passphrase.AddTo(*sub);
+    sub->callback([arguments, &session, run] {
+      session.run = [arguments, &session, run] { return run(session, *arguments); };
+    });
+    return sub;
+  };
+  const auto add_data = [&](CLI::App* sub) {
+    sub->add_option("--data", arguments->data, "Folder of the authority")->capture_default_str();
+  };
+  const auto add_lifetime = [&](CLI::App* sub) {
+    sub->add_option("--lifetime", arguments->lifetime, "Of the issuer; never beyond the root's")
+        ->capture_default_str();
+  };
+
+  CLI::App* renew = add("renew", "Make a new issuer with the root's key in the folder", RunRenew);
+  add_data(renew);
+  add_lifetime(renew);
+  add_data(add("request", "Make a new issuer's key, and its request for the root", RunRequest));
+
+  CLI::App* sign = add("sign", "Where the root is: sign an issuer's request", RunSign);
+  sign->add_option("REQUEST", arguments->request, "issuer.next.csr")->required();
+  sign->add_option("--root-certificate", arguments->root_certificate)->required();
+  sign->add_option("--root-key", arguments->root_key)->required();
+  sign->add_option("--public-url", arguments->public_url,
+                   "The authority's, as in its authority.toml, when it has one");
+  sign->add_option("--revoke", arguments->revoked,
+                   "Certificate of an issuer that is not to be trusted any more; may be repeated");
+  sign->add_option("--out", arguments->out, "Where to write certificate and list")->required();
+  add_lifetime(sign);
+
+  CLI::App* activate = add("activate", "Let the signed issuer sign from now on", RunActivate);
+  activate->add_option("FILE", arguments->file, "What `troth issuer sign` wrote")->required();
+  add_data(activate);
+}
+
+}  // namespace troth
