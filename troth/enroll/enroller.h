@@ -115,7 +115,7 @@ class Enroller {
 
   // What to keep. Empty as long as there is none.
   Secret private_key_pem() const;
-  std::string request_pem() const { return request_pem_; }
+  const std::string& request_pem() const { return request_pem_; }
   // The certificate that is held, also while the next one is being waited for. Errors:
   // request_pending (none yet), certificate_expired (no longer).
   absl::StatusOr<EnrolledIdentity> identity() const;

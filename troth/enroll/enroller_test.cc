@@ -283,6 +283,7 @@ TEST_F(EnrollerTest, WhatWasKeptAndDoesNotFitIsLeftOutWithAWarning) {
       stranger.IssueLeaf({.common_name = "pump-7.example.com", .key = &*own}).certificate_pem;
   const std::string of_another_name =
       TestAuthority("x").IssueLeaf({.common_name = "pump-8", .key = &*own}).certificate_pem;
+  const std::string request = first->request_pem();
   struct Row {
     Enroller::Kept kept;
     EnrollState state;
@@ -290,12 +291,8 @@ TEST_F(EnrollerTest, WhatWasKeptAndDoesNotFitIsLeftOutWithAWarning) {
   };
   for (const Row& row : {
            Row{{.private_key_pem = key.Reveal()}, EnrollState::kStart, 0},
-           Row{{.private_key_pem = key.Reveal(), .request_pem = first->request_pem()},
-               EnrollState::kWaiting,
-               0},
-           Row{{.private_key_pem = another_key, .request_pem = first->request_pem()},
-               EnrollState::kStart,
-               1},
+           Row{{.private_key_pem = key.Reveal(), .request_pem = request}, EnrollState::kWaiting, 0},
+           Row{{.private_key_pem = another_key, .request_pem = request}, EnrollState::kStart, 1},
            Row{{.private_key_pem = key.Reveal(), .request_pem = "garbage"}, EnrollState::kStart, 1},
            Row{{.private_key_pem = key.Reveal(),
            .request_pem = first->request_pem(),
