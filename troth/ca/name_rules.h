@@ -46,8 +46,8 @@ bool IsUuid(std::string_view text);
 // Whether `text`, such as a common name, matches a pattern of AllowedNames::common_name.
 bool TextMatches(std::string_view pattern, std::string_view text);
 
-// Whether a pattern of AllowedNames::dns, spiffe or email allows a name. A pattern that is not
-// well-formed allows none.
+// Whether a pattern of AllowedNames::dns, spiffe or email allows a name. Both are well-formed: the
+// caller's duty (CheckPatterns, CheckWellFormed).
 bool DnsPatternAllows(std::string_view pattern, std::string_view name);
 bool SpiffePatternAllows(std::string_view pattern, std::string_view id);
 bool EmailPatternAllows(std::string_view pattern, std::string_view address);
