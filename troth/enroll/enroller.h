@@ -108,6 +108,8 @@ class Enroller {
   absl::StatusOr<EnrollStep> Step();
 
   EnrollState state() const { return state_; }
+  const Clock& clock() const { return *options_.clock; }
+  std::chrono::milliseconds timeout() const { return options_.timeout; }
   EnrollProtocol protocol() const { return protocol_; }
   // SHA-256 of the request as it is sent: what the authority's `requests show` prints to compare.
   // Nothing as long as there is no request.

@@ -27,7 +27,8 @@ RejectionNote RejectionNote::After(Time now, const RandomSource& random) const {
 
 std::optional<Seconds> RejectionNote::WaitAt(Time now) const {
   if (now >= not_before) return std::nullopt;
-  return std::min(not_before - now, kLongestWait);
+  if (not_before - now > kLongestWait * 2) return std::nullopt;  // from a clock that was ahead
+  return not_before - now;
 }
 
 std::string RejectionNote::ToText() const {

@@ -19,8 +19,8 @@ struct RejectionNote {
 
   // The note after one more.
   RejectionNote After(Time now, const RandomSource& random) const;
-  // How long to wait yet; nothing when the time has come. A clock that was set back does not hold
-  // a client up for longer than the longest wait.
+  // How long to wait yet; nothing when the time has come, or cannot be right: a clock that was set
+  // back does not hold a client up for years.
   std::optional<Seconds> WaitAt(Time now) const;
 
   // "2 2026-11-21T02:29:09Z\n".
