@@ -295,6 +295,9 @@ absl::Status CheckCommonName(std::string_view text) {
   if (text.empty() || TrimWhitespace(text).size() != text.size()) {
     return error("expected a text without white space at its ends");
   }
+  if (text.ends_with('.') && NameOfCommonName(text.substr(0, text.size() - 1)).has_value()) {
+    return error("expected a DNS name without a dot at its end");
+  }
   size_t characters = 0;
   for (std::string_view rest = text; !rest.empty(); ++characters) {
     const std::optional<char32_t> c = TakeCharacter(rest);

@@ -59,7 +59,7 @@ bool EmailPatternAllows(std::string_view pattern, std::string_view address);
 // request_malformed.
 absl::Status CheckWellFormed(const AlternativeName& name);
 // 1 to 64 characters of UTF-8, none of which is a control or an invisible character, without white
-// space at its ends. Errors: request_malformed.
+// space at its ends; no DNS name with a trailing dot. Errors: request_malformed.
 absl::Status CheckCommonName(std::string_view text);
 
 bool IsAllowed(const AlternativeName& name, const AllowedNames& allowed);

@@ -218,6 +218,7 @@ TEST(CommonNameTest, IsVisibleText) {
   const std::string wrong[] = {"",
                                " db",
                                "db ",
+                               "db.internal.",
                                "d\nb",
                                "d\tb",
                                std::string("db\0evil", 7),

@@ -43,6 +43,7 @@ std::optional<KeyType> TypeOf(const PublicKey& key) {
                                        Row{KeyType::kRsa2048, PublicKey::Kind::kRsa, 2048},
                                        Row{KeyType::kRsa3072, PublicKey::Kind::kRsa, 3072},
                                        Row{KeyType::kRsa4096, PublicKey::Kind::kRsa, 4096}};
+  if (key.is_pss_only()) return std::nullopt;
   for (const Row& row : kRows) {
     if (key.kind() == row.kind && (row.bits == 0 || key.bits() == row.bits)) return row.type;
   }

@@ -19,8 +19,11 @@
 namespace troth {
 
 struct TokenSpec {
-  std::string profile = {};             // empty: the standard one
-  std::vector<std::string> names = {};  // exact names, or patterns with '*'
+  std::string profile = {};  // empty: the standard one
+  // Exact names, or patterns as AllowedNames has them: "db.internal", "*.web.internal",
+  // "10.0.0.0/8", "spiffe://example.org/db/*", "*@example.org"; what is none of these is a common
+  // name, with '*' for anything ("Robot *").
+  std::vector<std::string> names = {};
   bool any_name = false;
   std::uint64_t max_uses = 1;
   Seconds lifetime = std::chrono::hours(1);
@@ -42,9 +45,8 @@ absl::StatusOr<NewToken> MakeToken(const TokenSpec& spec, const Profiles& profil
 absl::Status CheckTokenSecret(const TokenRecord& token, const Secret& secret);
 
 // Whether the token may be used now for this request. Asks CheckTokenSecret first. Every name that
-// is asked for must match one of the token's, the common name too; a common name also when it only
-// repeats a DNS name or address that does. Errors: token_invalid (wrong secret, revoked, used up),
-// token_expired, name_not_permitted.
+// is asked for must match one of the token's, the common name too. Errors: token_invalid (wrong
+// secret, revoked, used up), token_expired, name_not_permitted.
 absl::Status CheckToken(const TokenRecord& token, const Secret& secret, const Asked& asked,
                         Time now);
 

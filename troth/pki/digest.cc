@@ -1,5 +1,6 @@
 #include "troth/pki/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -22,6 +23,10 @@ Sha256Digest Sha256(std::string_view bytes) {
     std::abort();
   }
   return digest;
+}
+
+bool EqualInConstantTime(const Sha256Digest& a, const Sha256Digest& b) {
+  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string FormatFingerprint(const Sha256Digest& digest) {

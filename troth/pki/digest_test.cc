@@ -60,5 +60,15 @@ TEST(FingerprintTest, RefusesEverythingElse) {
   }
 }
 
+TEST(Sha256Test, EqualDigestsAreEqualInEveryByte) {
+  const Sha256Digest digest = Sha256("a");
+  EXPECT_TRUE(EqualInConstantTime(digest, Sha256("a")));
+  for (size_t i = 0; i < digest.size(); ++i) {
+    Sha256Digest other = digest;
+    other[i] ^= 0x80;
+    EXPECT_FALSE(EqualInConstantTime(digest, other)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace troth

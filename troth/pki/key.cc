@@ -381,6 +381,7 @@ absl::StatusOr<PublicKey> PublicKey::FromDer(std::string_view subject_public_key
 
 PublicKey::Kind PublicKey::kind() const { return parts_->kind; }
 int PublicKey::bits() const { return parts_->bits; }
+bool PublicKey::is_pss_only() const { return parts_->pss_only; }
 std::string PublicKey::Describe() const { return parts_->description; }
 const std::string& PublicKey::der() const { return parts_->der; }
 std::string_view PublicKey::key_bits() const { return parts_->key_bits; }

@@ -50,6 +50,8 @@ class PublicKey {
   Kind kind() const;
   // RSA modulus or curve size in bits; 0 for kOther.
   int bits() const;
+  // An RSA key that makes RSASSA-PSS signatures and no others (id-RSASSA-PSS).
+  bool is_pss_only() const;
   // "P-256", "RSA 2048", "Ed25519": for people.
   std::string Describe() const;
   // The SubjectPublicKeyInfo, byte for byte as read.
