@@ -111,7 +111,7 @@ void ServerLog::Run() {
 void ServerLog::Write(const Batch& batch) const {
   for (const Request& request : batch.requests) {
     std::array<char, 32> ms{};
-    std::snprintf(ms.data(), ms.size(), "%.2f",
+    std::snprintf(ms.data(), ms.size(), "%.3f",
                   std::chrono::duration<double, std::milli>(request.took).count());
     Log(LogLevel::kInfo, "request",
         {{"server", name_},
