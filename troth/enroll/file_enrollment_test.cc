@@ -137,7 +137,9 @@ TEST_P(FileEnrollmentTest, OnlyTheOwnerReadsTheKey) {
   Enrol();
   EXPECT_EQ(ModeOf(paths_.private_key), 0600u);
   EXPECT_EQ(ModeOf(paths_.request), 0644u);
-  if (layout() == Layout::kFolder) EXPECT_EQ(ModeOf(paths_.certificate), 0644u);
+  if (layout() == Layout::kFolder) {
+    EXPECT_EQ(ModeOf(paths_.certificate), 0644u);
+  }
   // The key, the request and the CA, the certificate where it is apart; nothing is left over.
   EXPECT_EQ(CountFiles(), layout() == Layout::kFolder ? 4u : 3u);
 }
