@@ -127,8 +127,8 @@ absl::Status CheckValidity(const Certificate& certificate, std::string_view what
 
 std::string RenewalOf(const AuthorityFolder& folder) {
   return FileExists(folder.RootKey())
-             ? "renew it with `troth ca renew-issuer`"
-             : "renew it with `troth ca request-issuer`, and `troth ca sign-issuer` where the "
+             ? "renew it with `troth issuer renew`"
+             : "renew it with `troth issuer request`, and `troth issuer sign` where the "
                "root's key is";
 }
 

@@ -13,6 +13,7 @@
 #include "troth/ca/ca_testing.h"
 #include "troth/ca/crl_file.h"
 #include "troth/ca/key_pair_files.h"
+#include "troth/ca/templates.h"
 #include "troth/pki/certificate_request.h"
 
 namespace troth {
@@ -262,7 +263,7 @@ TEST_F(AuthorityFolderTest, ARenewedIssuerSignsAndItsPredecessorIsKeptForItsList
   ASSERT_EQ(keys.older_issuers.size(), 1U);
   EXPECT_EQ(keys.older_issuers[0].certificate(), first);
   EXPECT_EQ(ModeOf(folder_.OlderIssuerKey(first.public_key())), 0600U);
-  EXPECT_EQ(ReadCrl(folder_.CrlFile(0), keys.root)->this_update(), clock_.now);
+  EXPECT_EQ(ReadCrl(folder_.CrlFile(0), keys.root)->this_update(), clock_.now - kBackdate);
   EXPECT_FALSE(FileExists(folder_.NextIssuerKey()));
   EXPECT_FALSE(FileExists(folder_.NextIssuerRequest()));
 }
@@ -312,7 +313,7 @@ TEST_F(AuthorityFolderTest, WithTheRootElsewhereARequestGoesOutAndACertificateCo
 
   const AuthorityKeys keys = Open();
   EXPECT_EQ(keys.issuer.certificate(), *issuer);
-  EXPECT_EQ(ReadCrl(folder_.CrlFile(0), keys.root)->this_update(), clock_.now);
+  EXPECT_EQ(ReadCrl(folder_.CrlFile(0), keys.root)->this_update(), clock_.now - kBackdate);
   const std::string next = Content(*PrepareIssuer(folder_, nullptr));
   EXPECT_NE(next, request);
 }

@@ -314,7 +314,7 @@ absl::StatusOr<Crl> SignRootList(const Signer& root, const Certificate& issuer,
                                  std::vector<RevokedEntry> revoked, const Clock& clock) {
   const Time now = clock.Now();
   const Time end = std::max(now + kLeastListLifetime, issuer.validity().not_after + kListGrace);
-  return IssueCrl({.this_update = now,
+  return IssueCrl({.this_update = now - kBackdate,
                    .next_update = std::min(end, root.certificate().validity().not_after),
                    .number = CrlNumberAt(now),
                    .entries = std::move(revoked)},

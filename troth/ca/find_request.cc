@@ -1,0 +1,91 @@
+#include <algorithm>
+#include <utility>
+
+#include "troth/base/reason.h"
+#include "troth/base/strings.h"
+#include "troth/ca/find_request_internal.h"
+#include "troth/pki/digest.h"
+
+namespace troth {
+namespace {
+
+constexpr size_t kLeastDigits = 8;
+constexpr size_t kMostCandidates = 10;
+constexpr size_t kPage = 500;
+
+bool IsBeginningOfId(std::string_view text) {
+  return text.size() >= kLeastDigits && text.size() <= 2 * sizeof(Sha256Digest) &&
+         std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+         });
+}
+
+// Calls `visit` for every request that fits the filter.
+absl::Status VisitRequests(StoreReader& reader, RequestFilter filter,
+                           const std::function<void(RequestRecord)>& visit) {
+  filter.limit = kPage;
+  while (true) {
+    absl::StatusOr<std::vector<RequestRecord>> page = reader.FindRequests(filter);
+    if (!page.ok()) return page.status();
+    const bool last = page->size() < kPage;
+    if (!last) filter.after = page->back().id;
+    for (RequestRecord& record : *page) visit(std::move(record));
+    if (last) return absl::OkStatus();
+  }
+}
+
+absl::StatusOr<std::vector<RequestRecord>> Candidates(StoreReader& reader, std::string_view which) {
+  std::vector<RequestRecord> found;
+  if (const std::optional<Sha256Digest> id = ParseFingerprint(which)) {
+    absl::StatusOr<std::optional<RequestRecord>> record = reader.FindRequest(*id);
+    if (!record.ok()) return record.status();
+    if (record->has_value()) found.push_back(**std::move(record));
+    return found;
+  }
+  const auto add = [&](RequestRecord record) {
+    const bool known = std::ranges::find(found, record.id, &RequestRecord::id) != found.end();
+    if (!known && found.size() <= kMostCandidates) found.push_back(std::move(record));
+  };
+  absl::Status status = VisitRequests(reader, {.name = std::string(which)}, add);
+  if (status.ok() && IsBeginningOfId(which)) {
+    const std::string digits = ToLowerAscii(which);
+    status = VisitRequests(reader, {}, [&](RequestRecord record) {
+      if (FormatFingerprint(record.id).starts_with(digits)) add(std::move(record));
+    });
+  }
+  if (!status.ok()) return status;
+  return found;
+}
+
+}  // namespace
+
+absl::StatusOr<RequestRecord> FindRequest(AuthorityContext& context, std::string_view which) {
+  std::vector<RequestRecord> found;
+  const absl::Status read = context.store.Read([&](StoreReader& reader) {
+    absl::StatusOr<std::vector<RequestRecord>> candidates = Candidates(reader, which);
+    if (candidates.ok()) found = *std::move(candidates);
+    return candidates.status();
+  });
+  if (!read.ok()) return read;
+  if (found.size() == 1) return std::move(found.front());
+  if (found.empty()) {
+    return MakeError(Reason::kRequestUnknown,
+                     "expected the SHA-256 of a request, its first 8 or more digits, or its name; "
+                     "got '" +
+                         Printable(which) + "', which none has");
+  }
+  std::vector<std::string> texts;
+  for (const RequestRecord& record : found) {
+    if (texts.size() == kMostCandidates) {
+      texts.emplace_back("...");
+      break;
+    }
+    texts.push_back(FormatFingerprint(record.id) + " (" + Printable(record.name) + ", " +
+                    std::string(NameOf(record.state)) + ", " + FormatTime(record.created_at) + ")");
+  }
+  return MakeError(Reason::kRequestAmbiguous,
+                   "'" + Printable(which) + "' is more than one: " + Join(texts, ", ") +
+                       "; compare the SHA-256 with what the sender sees");
+}
+
+}  // namespace troth

@@ -1,0 +1,120 @@
+#include <utility>
+
+#include "troth/base/log.h"
+#include "troth/base/reason.h"
+#include "troth/base/strings.h"
+#include "troth/ca/housekeeping_internal.h"
+#include "troth/ca/ledger_head_internal.h"
+#include "troth/ca/requests_internal.h"
+
+namespace troth {
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+constexpr Seconds kMinute{60};
+
+void LogFailure(std::string_view what, const absl::Status& status) {
+  if (status.ok()) return;
+  Log(LogLevel::kError, what, {{"reason", CodeOf(status)}, {"message", ToStd(status.message())}});
+}
+
+}  // namespace
+
+Housekeeper::Housekeeper(AuthorityContext& context, CrlKeeper& lists)
+    : context_(context),
+      lists_(lists),
+      issuer_file_(VersionOf(context.options.folder.IssuerCertificate())),
+      minute_(context.clock.Now()) {}
+
+Housekeeper::~Housekeeper() { Stop(); }
+
+void Housekeeper::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Housekeeper::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Housekeeper::Run() {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, kTick, [this] { return stopping_; })) {
+    lock.unlock();
+    KeepHouse();
+    lock.lock();
+  }
+}
+
+bool Housekeeper::IsMinuteOver(Time now) {
+  if (now >= minute_ && now < minute_ + kMinute) return false;
+  minute_ = now;
+  return true;
+}
+
+void Housekeeper::KeepHouse() {
+  const Time now = context_.clock.Now();
+  TakeOverIssuer(now);
+  lists_.RenewDue();
+  NoteSkippedRefusals(now);
+  if (context_.last_write_failed) TryStore();
+  if (!IsMinuteOver(now)) return;
+  LogFailure("waiting requests not looked after", ExpireRequests(context_));
+  WriteHead();
+}
+
+void Housekeeper::WriteHead() {
+  LogFailure("head of the ledger not written", WriteLedgerHead(context_, written_head_));
+}
+
+// Issuers are changed by commands beside the authority, whose last step is the certificates' file.
+void Housekeeper::TakeOverIssuer(Time now) {
+  if (context_.options.settings.one_tier) return;
+  const std::optional<FileVersion> version = VersionOf(context_.options.folder.IssuerCertificate());
+  if (version == issuer_file_) return;
+  absl::StatusOr<AuthorityKeys> keys =
+      OpenAuthority(context_.options.folder, context_.options.ask, now);
+  absl::Status status = keys.status();
+  if (status.ok()) {
+    status =
+        context_.issuers.Load(*std::move(keys), context_.options.settings, context_.store, now);
+  }
+  if (status.ok()) status = lists_.MakeAll();
+  LogFailure("issuers not read again", status);
+  if (!status.ok()) return;  // once more in a second
+  issuer_file_ = version;
+  Log(LogLevel::kInfo, "issuer",
+      {{"certificate", context_.issuers.current().current().certificate.Describe()},
+       {"number", std::to_string(context_.issuers.current().current().number)}});
+}
+
+void Housekeeper::NoteSkippedRefusals(Time now) {
+  const std::uint64_t skipped = context_.refusals.TakeSkipped(now);
+  if (skipped == 0) return;
+  auto change = std::make_shared<Change>();
+  change->work = [](StoreTransaction&, Change&) { return absl::OkStatus(); };
+  change->note = {.at = now,
+                  .actor = "authority",
+                  .action = "refuse",
+                  .subject = "many",
+                  .detail = std::to_string(skipped) +
+                            " refusals more, which are counted and logged but not here one by one"};
+  Write(context_, std::move(change));
+}
+
+// A write that changes nothing, and shows whether there is room again.
+void Housekeeper::TryStore() {
+  auto change = std::make_shared<Change>();
+  change->work = [](StoreTransaction& transaction, Change&) {
+    const absl::StatusOr<std::vector<IssuerRecord>> issuers = transaction.Issuers();
+    if (!issuers.ok() || issuers->empty()) return issuers.status();
+    return transaction.PutIssuer(issuers->front());
+  };
+  Write(context_, std::move(change));
+}
+
+}  // namespace troth
