@@ -61,6 +61,7 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   app.get_formatter()->column_width(34);
   AddCertsCommand(app, session);
   AddCaCommand(app, session);
+  AddEnrollCommand(app, session);
   AddVerifyCommand(app, session);
   AddPolicyCommand(app, session);
   AddPongCommand(app, session);

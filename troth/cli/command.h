@@ -58,6 +58,7 @@ void AddPolicyCommand(CLI::App& app, Session& session);
 void AddPingCommand(CLI::App& app, Session& session);
 void AddPongCommand(CLI::App& app, Session& session);
 void AddServeCommand(CLI::App& app, Session& session);
+void AddEnrollCommand(CLI::App& app, Session& session);
 void AddIssuerCommand(CLI::App& app, Session& session);
 
 }  // namespace troth
