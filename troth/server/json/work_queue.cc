@@ -7,8 +7,8 @@ namespace troth::json {
 WorkQueue::WorkQueue(size_t max_waiting) : max_waiting_(max_waiting), thread_([this] { Run(); }) {}
 
 WorkQueue::~WorkQueue() {
-  std::deque<std::function<void()>> dropped;
   {
+    std::deque<std::function<void()>> dropped;  // goes without the lock
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     dropped.swap(waiting_);
