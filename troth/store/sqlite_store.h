@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "troth/base/time.h"
 #include "troth/ca/store.h"
 
 namespace troth {
@@ -18,6 +19,7 @@ struct SqliteStoreOptions {
   std::string vfs = {};    // SQLite's VFS, for tests; empty: the default one
   size_t cache_bytes = size_t{8} << 20;
   size_t index_batch = 8192;  // certificates between two batches of the indexes by name and expiry
+  const Clock* clock = &Clock::System();  // not owned
 };
 
 // Opens or makes the file (0600), and brings its schema to this version (each migration in a
