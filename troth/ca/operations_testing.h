@@ -34,7 +34,8 @@ struct FakeState {
   std::vector<LedgerEntry> ledger;              // guarded by mutex
   absl::Status failure;                         // guarded by mutex; of every call
   std::vector<RefreshProgress> refresh = {{}};  // guarded by mutex; the last is the result
-  std::function<void()> before_ledger_read;     // called without the mutex
+  // Called without the mutex, when a view of the ledger was taken.
+  std::function<void()> after_ledger_read;
 
   void Append(LedgerNote note) {
     const std::lock_guard lock(mutex);
@@ -224,7 +225,6 @@ class FakeOperations final : public Operations {
 
   absl::StatusOr<LedgerHead> ReadLedger(
       std::uint64_t from, const std::function<bool(const LedgerEntry&)>& visit) override {
-    if (state_.before_ledger_read) state_.before_ledger_read();
     std::vector<LedgerEntry> entries;
     {
       const std::lock_guard lock(state_.mutex);
@@ -233,6 +233,7 @@ class FakeOperations final : public Operations {
       }
       entries = state_.ledger;
     }
+    if (state_.after_ledger_read) state_.after_ledger_read();
     for (const LedgerEntry& entry : entries) {
       if (entry.sequence >= from && !visit(entry)) break;
     }

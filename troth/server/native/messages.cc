@@ -454,6 +454,7 @@ v1::Submitted ToMessage(const FetchedRequest& fetched) {
   request->clear_address();
   request->clear_decided_by();
   if (fetched.issued.has_value()) *message.mutable_issued() = ToMessage(*fetched.issued);
+  message.set_revoked(fetched.revoked);
   return message;
 }
 

@@ -276,6 +276,9 @@ TEST(Messages, WhoFetchesARequestDoesNotLearnWhereItCameFromAndWhoDecided) {
   EXPECT_EQ(message.request().decided_by(), "");
   EXPECT_EQ(message.request().body(), "");
   EXPECT_FALSE(message.has_issued());
+  EXPECT_FALSE(message.revoked());
+  fetched.revoked = true;
+  EXPECT_TRUE(ToMessage(fetched).revoked());
 }
 
 TEST(Messages, AnswersThatCannotBeAreRefused) {

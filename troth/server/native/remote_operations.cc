@@ -147,14 +147,16 @@ class RemoteOperations final : public Operations {
       }
       const auto entry = FromMessage(message.entry());
       if (!entry.ok()) return Abandon(context, *stream, entry.status());
-      if (!head.has_value()) break;
+      if (!head.has_value()) {
+        return Abandon(context, *stream,
+                       MakeError(Reason::kResponseMalformed, "an entry before the ledger's head"));
+      }
       if (!visit(*entry)) {
         context.TryCancel();
         stream->Finish();
         return *head;
       }
     }
-    if (!head.has_value()) context.TryCancel();
     if (absl::Status status = FromAnswer(stream->Finish()); !status.ok()) return status;
     if (!head.has_value()) {
       return MakeError(Reason::kResponseMalformed, "the authority did not say the ledger's head");

@@ -34,12 +34,6 @@ absl::Status Stopping() {
   return MakeError(Reason::kConnectionFailed, "the authority is stopping; watch again later");
 }
 
-grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext& context, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
-  reactor->Finish(ToAnswer(status));
-  return reactor;
-}
-
 // Answers a call with what the authority calls back with.
 template <typename Result, typename Message>
 std::function<void(absl::StatusOr<Result>)> AnswerWith(grpc::ServerUnaryReactor* reactor,
@@ -64,6 +58,14 @@ std::string AddressOf(std::string_view peer) {
     return address;
   }
   return "local";
+}
+
+grpc::ServerUnaryReactor* Service::Refuse(grpc::CallbackServerContext& context,
+                                          const absl::Status& status) {
+  authority_.CountRefusal(ReasonOf(status).value_or(Reason::kInternal));
+  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
+  reactor->Finish(ToAnswer(status));
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* Service::Enrol(grpc::CallbackServerContext* context,

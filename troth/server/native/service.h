@@ -83,6 +83,9 @@ class Service final : public MixedService {
                           grpc::ServerWriter<v1::ReadLedgerResponse>* out) override;
 
  private:
+  // A refusal before the authority was asked.
+  grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext& context,
+                                   const absl::Status& status);
   // Does `work` in the name of the call's operator. OK or the error of either.
   grpc::Status AsOperator(const grpc::ServerContext& context,
                           const std::function<absl::Status(Operations&)>& work) const;
