@@ -100,7 +100,8 @@ def check_include(path, included):
                 "add it to LAYERS in scripts/check-layers.py and to ARCHITECTURE.md",
             )
             return
-        target = own_folder(included)
+        # What is generated from proto/troth/v1 is the folder api, under the name of its package.
+        target = "api" if included.startswith("troth/v1/") else own_folder(included)
         allowed = LAYERS[folder]
         if target is not None and target != folder and allowed != "everything":
             if target not in allowed:
