@@ -62,6 +62,12 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   AddCertsCommand(app, session);
   AddCaCommand(app, session);
   AddEnrollCommand(app, session);
+  AddRequestsCommand(app, session);
+  AddTokensCommand(app, session);
+  AddCertificatesCommand(app, session);
+  AddRefreshCommand(app, session);
+  AddLedgerCommand(app, session);
+  AddStoreCommand(app, session);
   AddVerifyCommand(app, session);
   AddPolicyCommand(app, session);
   AddPongCommand(app, session);

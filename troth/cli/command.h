@@ -6,12 +6,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "troth/base/time.h"
 #include "troth/cli/json.h"
 
@@ -21,6 +23,9 @@ class App;
 
 namespace troth {
 
+class Operations;
+struct OperationsOptions;
+
 struct Session {
   std::ostream& out;  // results
   std::ostream& err;  // errors, warnings, progress
@@ -28,6 +33,9 @@ struct Session {
   bool json = false;         // --json: results as one JSON document
   bool colour = false;       // out is a terminal and NO_COLOR is not set
   std::function<int()> run;  // set by the chosen command; returns the exit code
+  bool interactive = false;  // err is a terminal: progress is drawn there
+  // How commands reach an authority; empty: over its socket or the network.
+  std::function<absl::StatusOr<std::unique_ptr<Operations>>(const OperationsOptions&)> connect = {};
 
   // Prints "troth: <message>", the fix and the reason code to `err` (with --json: an object to
   // `out`) and returns the exit code of the reason.
@@ -60,5 +68,11 @@ void AddPongCommand(CLI::App& app, Session& session);
 void AddServeCommand(CLI::App& app, Session& session);
 void AddEnrollCommand(CLI::App& app, Session& session);
 void AddIssuerCommand(CLI::App& app, Session& session);
+void AddRequestsCommand(CLI::App& app, Session& session);
+void AddTokensCommand(CLI::App& app, Session& session);
+void AddCertificatesCommand(CLI::App& app, Session& session);
+void AddRefreshCommand(CLI::App& app, Session& session);
+void AddLedgerCommand(CLI::App& app, Session& session);
+void AddStoreCommand(CLI::App& app, Session& session);
 
 }  // namespace troth

@@ -14,7 +14,8 @@ int main(int argc, char** argv) {
                          .err = std::cerr,
                          .clock = troth::Clock::System(),
                          .colour = colour,
-                         .run = {}};
+                         .run = {},
+                         .interactive = isatty(STDERR_FILENO) != 0};
   const int code = troth::RunTroth(std::vector<std::string>(argv + 1, argv + argc), session);
   std::cout.flush();
   // A result that could not be written (disk full, closed pipe) is not a success.
