@@ -143,6 +143,12 @@ absl::StatusOr<Asked> AskedOf(const CertificateRequest& request) {
   return asked;
 }
 
+absl::StatusOr<Asked> AskedOf(const CertificateRequest& request, const Profile& profile) {
+  absl::StatusOr<Asked> asked = AskedOf(request);
+  if (asked.ok() && profile.common_name_only) asked->names.clear();
+  return asked;
+}
+
 std::vector<std::string> PlainNamesOf(const Asked& asked) {
   std::vector<std::string> names;
   const auto add = [&](std::string name) {

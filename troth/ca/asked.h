@@ -28,6 +28,9 @@ struct Asked {
 absl::StatusOr<CertificateRequest> ReadRequest(std::string_view body);
 // Errors: request_malformed (more than one common name).
 absl::StatusOr<Asked> AskedOf(const CertificateRequest& request);
+// What counts of it with this profile: without the alternative names for one with
+// `common_name_only`.
+absl::StatusOr<Asked> AskedOf(const CertificateRequest& request, const Profile& profile);
 
 // Every name that a record keeps for it: common name (as it is and, when it is a DNS name, in lower
 // case) and alternative names, as plain text, each once. A name was never seen when the store knows

@@ -195,6 +195,11 @@ absl::StatusOr<AuthorityKeys> OpenOneTier(const AuthorityFolder& folder, const C
   absl::StatusOr<Signer> signer = ReadSigner(folder.RootKey(), root, ask);
   if (!signer.ok()) return signer.status();
   AuthorityKeys keys{.root = root, .issuer = *std::move(signer)};
+  if (!CanSignLists(root)) {
+    keys.warnings.push_back(
+        "the authority's certificate may not sign revocation lists (its keyUsage lacks cRLSign): "
+        "what is revoked is renewed no more, but others learn of it only when it ends");
+  }
   WarnOfEnds(folder, keys, now);
   return keys;
 }

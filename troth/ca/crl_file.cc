@@ -45,6 +45,11 @@ std::uint64_t CrlNumberAt(Time now) {
   return static_cast<std::uint64_t>(now.time_since_epoch().count()) * kNumbersPerSecond;
 }
 
+bool CanSignLists(const Certificate& authority) {
+  const std::optional<std::uint16_t> usage = authority.key_usage();
+  return !usage.has_value() || (*usage & kCrlSign) != 0;
+}
+
 absl::StatusOr<Crl> ReadCrl(const std::string& path, const Certificate& authority) {
   const absl::StatusOr<std::string> bytes = ReadFile(path, kMaxCrlBytes);
   if (!bytes.ok()) return bytes.status();

@@ -14,6 +14,10 @@
 
 namespace troth {
 
+// Whether the CA's keyUsage lets it sign lists (RFC 5280 section 4.2.1.3). Caramel's own tool makes
+// CAs that may not; what they issue can be revoked only where the authority itself is asked.
+bool CanSignLists(const Certificate& authority);
+
 // The CRL in `path`, which must be this CA's. Errors: those of reading, crl_malformed (also one of
 // another CA), signature_invalid.
 absl::StatusOr<Crl> ReadCrl(const std::string& path, const Certificate& authority);

@@ -49,6 +49,10 @@ absl::StatusOr<std::vector<RevokedEntry>> EntriesOf(AuthorityContext& context, s
   return entries;
 }
 
+bool SignsLists(const NumberedIssuer& issuer) {
+  return issuer.signer != nullptr && CanSignLists(issuer.certificate);
+}
+
 }  // namespace
 
 CrlKeeper::CrlKeeper(AuthorityContext& context) : context_(context), thread_([this] { Run(); }) {}
@@ -67,7 +71,7 @@ absl::Status CrlKeeper::MakeAll() {
   const Time now = context_.clock.Now();
   for (const NumberedIssuer& issuer : context_.issuers.current().all) {
     if (now > issuer.certificate.validity().not_after) continue;
-    if (issuer.signer != nullptr) {
+    if (SignsLists(issuer)) {
       own.insert(issuer.number);
     } else {
       ReadFromFolder(issuer);
@@ -90,7 +94,7 @@ absl::Status CrlKeeper::Renew(const std::set<std::uint32_t>& issuers) {
   std::unique_lock lock(mutex_);
   for (const std::uint32_t number : issuers) {
     const NumberedIssuer* const issuer = context_.issuers.current().Find(number);
-    if (issuer != nullptr && issuer->signer != nullptr) {
+    if (issuer != nullptr && SignsLists(*issuer)) {
       targets[number] = ++entries_[number].wanted;
     }
   }
@@ -178,7 +182,7 @@ absl::StatusOr<Crl> CrlKeeper::Make(const NumberedIssuer& issuer) {
 
 absl::Status CrlKeeper::MakeAndPublish(std::uint32_t number) {
   const NumberedIssuer* const issuer = context_.issuers.current().Find(number);
-  if (issuer == nullptr || issuer->signer == nullptr) return absl::OkStatus();
+  if (issuer == nullptr || !SignsLists(*issuer)) return absl::OkStatus();
   const Time due = context_.clock.Now() + context_.options.crl_lifetime / 2;
   absl::StatusOr<Crl> list = Make(*issuer);
   absl::Status status = list.status();

@@ -130,7 +130,7 @@ absl::StatusOr<std::shared_ptr<Issuance>> IssuanceFor(AuthorityContext& context,
   }
   const absl::StatusOr<CertificateRequest> read = ReadRequest(record.body);
   if (!read.ok()) return read.status();
-  absl::StatusOr<Asked> asked = AskedOf(*read);
+  absl::StatusOr<Asked> asked = AskedOf(*read, *profile);
   if (!asked.ok()) return asked.status();
   auto issuance = std::make_shared<Issuance>(Issuance{.profile = profile,
                                                       .reserved = &context.issuers.current().reserved,

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "troth/base/reason.h"
+#include "troth/ca/crl_file.h"
 #include "troth/ca/issuer_catalogue_internal.h"
 
 namespace troth {
@@ -140,7 +141,7 @@ absl::Status IssuerCatalogue::Load(AuthorityKeys keys, const AuthoritySettings& 
   }
   const NumberedIssuer& current = set->current();
   if (!settings.public_url.empty()) {
-    set->crl_urls = {CrlUrl(settings, current.number)};
+    if (CanSignLists(current.certificate)) set->crl_urls = {CrlUrl(settings, current.number)};
     set->issuer_urls = {IssuerUrl(settings, current.number)};
   }
   absl::StatusOr<ReservedNames> reserved = ReservedBy(settings, set->all);

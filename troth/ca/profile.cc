@@ -30,7 +30,8 @@ Profiles Profiles::CaramelBuiltIn(bool sign_unseen_uuids) {
                   .default_lifetime = hours(48),
                   .max_lifetime = hours(24 * 7),
                   .usages_critical = true,
-                  .whole_subject = true};
+                  .whole_subject = true,
+                  .common_name_only = true};
   caramel.names.any = true;
   if (sign_unseen_uuids) {
     caramel.approval = Approval::kAutomatic;

@@ -32,10 +32,6 @@ struct Profile {
   LeafUsages usages = LeafUsages::kServerAndClient;
   bool usages_critical = false;
   AllowedNames names = {};
-  // What Caramel's clients expect: the common name alone counts, and may be any text
-  // ("b8:27:eb:00", "Alice"). It is the one alternative name too when it is a DNS name; alternative
-  // names that a request asks for are left out.
-  bool common_name_only = false;
   Approval approval = Approval::kManual;
   std::string automatic = {};  // "uuid", or a pattern of the common name with '*'
   // Certificates of this profile are admin identities: the one profile that may issue the names
@@ -45,6 +41,10 @@ struct Profile {
   // Caramel, whose front end has compared its attributes with those of the CA. Built in, cannot be
   // set in a file.
   bool whole_subject = false;
+  // The common name alone counts, and is the one alternative name too where it can be; alternative
+  // names that a request asks for are left out, as Caramel does: nobody there ever looked at them.
+  // Built in, cannot be set in a file.
+  bool common_name_only = false;
   // How many requests may wait, and how many of one address.
   std::uint32_t max_pending = 10000, max_pending_per_address = 20;
   Seconds pending_lifetime = std::chrono::hours(24 * 30);

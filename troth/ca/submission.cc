@@ -83,14 +83,16 @@ absl::Status PutPending(StoreTransaction& transaction, Submission& submission, C
 // The request with what was issued for it.
 absl::StatusOr<FetchedRequest> WithCertificate(AuthorityContext& context, RequestRecord record) {
   FetchedRequest fetched{.record = std::move(record)};
+  fetched.revoked = context.revoked.HoldsKey(fetched.record.key);
   if (!fetched.record.certificate.has_value() || fetched.record.state != RequestState::kApproved) {
     return fetched;
   }
   const absl::StatusOr<std::optional<CertificateRecord>> certificate =
       ReadCertificateRecord(context, *fetched.record.certificate);
   if (!certificate.ok()) return certificate.status();
-  if (!certificate->has_value() || !IsGood(context, **certificate, context.clock.Now()))
-    return fetched;
+  if (!certificate->has_value()) return fetched;
+  fetched.revoked |= context.revoked.Holds((*certificate)->serial, (*certificate)->lineage);
+  if (fetched.revoked || !IsGood(context, **certificate, context.clock.Now())) return fetched;
   absl::StatusOr<IssuedCertificate> issued = IssuedFrom(context, **certificate);
   if (!issued.ok()) return issued.status();
   fetched.issued = *std::move(issued);
@@ -260,7 +262,7 @@ void Submit(AuthorityContext& context, std::string_view profile_name, std::strin
   }
   const absl::StatusOr<CertificateRequest> read = ReadRequest(request);
   if (!read.ok()) return refuse(read.status());
-  absl::StatusOr<Asked> asked = AskedOf(*read);
+  absl::StatusOr<Asked> asked = AskedOf(*read, *submission->profile);
   if (!asked.ok()) return refuse(asked.status());
   absl::Status allowed =
       CheckAsked(*asked, *submission->profile, context.issuers.current().reserved);
