@@ -17,6 +17,7 @@ constexpr const char* kExamples = R"(Examples:
   troth ca sign 192.168.1.18 --CA umd.fluidfs.com
   troth ca list
   troth ca revoke --CN 192.168.1.18 --CA umd.fluidfs.com
+  troth ca import --data authority --certificate out/umd.fluidfs.com.crt --private-key out/umd.fluidfs.com.key
 
 Commands, options and files are certstrap's (`-ip` is `--ip`), and either program can go on with the other's out/ folder. Keys
 that are made here can be read by you alone, and nothing but a CRL is ever overwritten.)";
@@ -55,6 +56,7 @@ void AddCaCommand(CLI::App& app, Session& session) {
   AddCaRevokeCommand(*ca, context);
   AddCaListCommand(*ca, context);
   AddCaCrlCommand(*ca, context);
+  AddCaImportCommand(*ca, context);
 }
 
 }  // namespace troth

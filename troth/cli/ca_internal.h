@@ -27,6 +27,7 @@ void AddCaSignCommand(CLI::App& ca, const CaContext& context);
 void AddCaRevokeCommand(CLI::App& ca, const CaContext& context);
 void AddCaListCommand(CLI::App& ca, const CaContext& context);
 void AddCaCrlCommand(CLI::App& ca, const CaContext& context);
+void AddCaImportCommand(CLI::App& ca, const CaContext& context);
 
 // Opens keys with the passphrase of these options. Both arguments must outlive the result.
 inline AskPassphrase AskFor(const PassphraseOptions& options, const Session& session) {
