@@ -37,6 +37,7 @@ test   gnutls-bin
 test   python3
 test   python3-grpcio
 test   ca-certificates
+test   systemd
 check  clang
 check  clang-format
 check  clang-tidy

@@ -1,0 +1,71 @@
+"""The units of packaging/systemd, as systemd itself reads them."""
+
+import os
+import pathlib
+import re
+import unittest
+
+from troth_testing import SOURCE_DIR, TROTH, TestCase, run, tool
+
+UNITS = SOURCE_DIR / "packaging" / "systemd"
+
+
+class SystemdUnits(TestCase):
+    def setUp(self):
+        super().setUp()
+        # As they would be installed, with the program where it is here.
+        for unit in UNITS.glob("troth-enroll@*"):
+            self.put(unit.name, unit.read_text().replace("/usr/local/bin/troth", str(pathlib.Path(TROTH).resolve())))
+        self.put("db.service", "[Unit]\nDescription=A service that needs a certificate\n\n[Service]\nExecStart=/bin/true\n")
+        drop_in = (UNITS / "example.service.d" / "10-certificate.conf").read_text()
+        self.put("db.service.d/10-certificate.conf", drop_in)
+
+    def put(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def verify(self, *units):
+        """What `systemd-analyze verify` says about units of the folder, and about nothing else."""
+        done = run(tool("systemd-analyze"), "verify", "--man=no", *units, cwd=self.folder, check=False,
+                   env={"SYSTEMD_UNIT_PATH": f"{self.folder}:"})
+        ours = [line for line in done.stderr.splitlines() if re.search(r"troth|db\.service|certificate\.conf", line)]
+        return done.returncode, ours
+
+    def test_service_and_timer_are_understood(self):
+        for unit in ("troth-enroll@pump-7.example.com.service", "troth-enroll@pump-7.example.com.timer"):
+            self.assertEqual(self.verify(unit), (0, []), unit)
+
+    def test_a_service_with_the_drop_in_is_understood(self):
+        self.assertEqual(self.verify("db.service"), (0, []))
+
+    def test_a_broken_unit_is_noticed(self):
+        text = (self.folder / "troth-enroll@.service").read_text()
+        for broken in (text.replace("Type=oneshot", "Type=onceshot"), text.replace("ProtectSystem=", "ProtectSistem="),
+                       text.replace("ExecStart=/", "ExecStart=/nowhere/")):
+            self.assertNotEqual(broken, text)
+            self.put("troth-enroll@.service", broken)
+            self.assertNotEqual(self.verify("troth-enroll@x.service"), (0, []))
+
+    def test_it_starts_the_program_with_options_that_it_has(self):
+        text = (self.folder / "troth-enroll@.service").read_text()
+        command = re.search(r"^ExecStart=(.*)$", text, re.M).group(1).replace("$TROTH_ENROLL_OPTIONS", "--key-type rsa2048")
+        environment = dict(re.findall(r"^Environment=(\w+)=(.*)$", text, re.M))
+        environment = {name: value.replace("%i", "pump-7").replace("%S", str(self.folder)) for name, value in environment.items()}
+        done = run(*command.split(), check=False, env={**environment, "CARAMEL_CA": "127.0.0.1:1"})
+        # Everything was understood; nothing says whom to believe.
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertIn("fingerprint", done.stderr)
+        self.assertNotIn("--help", done.stdout)
+
+    def test_what_it_may_do_is_little(self):
+        done = run(tool("systemd-analyze"), "security", "--offline=yes", "troth-enroll@.service", cwd=self.folder, check=False,
+                   env={"SYSTEMD_UNIT_PATH": f"{self.folder}:"})
+        exposure = re.search(r"exposure level for troth-enroll@\S+: ([\d.]+)", done.stdout)
+        self.assertIsNotNone(exposure, done.stdout + done.stderr)
+        self.assertLess(float(exposure.group(1)), 5.0, done.stdout)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("SYSTEMD_LOG_LEVEL", "warning")
+    unittest.main()
