@@ -43,6 +43,7 @@ struct RefreshSpec {
   std::optional<Seconds> lifetime = {};
   std::string profile = {};  // only requests of this one
 };
+// Of `total` requests, how many have a new certificate and how many were left alone: in the end all.
 struct RefreshProgress {
   std::uint64_t done = 0, total = 0, refused = 0;
 };

@@ -32,6 +32,7 @@ struct FakeState {
   std::vector<TokenRecord> tokens;              // guarded by mutex
   std::vector<CertificateStatus> certificates;  // guarded by mutex; newest first
   std::vector<LedgerEntry> ledger;              // guarded by mutex
+  std::string root_pem = "root";                // guarded by mutex
   absl::Status failure;                         // guarded by mutex; of every call
   std::vector<RefreshProgress> refresh = {{}};  // guarded by mutex; the last is the result
   // Called without the mutex, when a view of the ledger was taken.
@@ -58,7 +59,7 @@ class FakeOperations final : public Operations {
     const std::lock_guard lock(state_.mutex);
     if (absl::Status failed = Note("summary"); !failed.ok()) return failed;
     return AuthoritySummary{.root_fingerprint = std::string(64, 'a'),
-                            .root_pem = "root",
+                            .root_pem = state_.root_pem,
                             .issuer_pem = "issuer",
                             .trust_domain = "example.org",
                             .profiles = {"default", "admin"},

@@ -294,7 +294,7 @@ TEST_F(CertificatesCommandTest, RevokesForAReason) {
 using RefreshCommandTest = OperationsCommandTest;
 
 TEST_F(RefreshCommandTest, LifetimesHaveCaramelsNames) {
-  state_.refresh = {{.done = 1, .total = 3}, {.done = 3, .total = 3, .refused = 1}};
+  state_.refresh = {{.done = 1, .total = 3}, {.done = 2, .total = 3, .refused = 1}};
   const Outcome refreshed = Troth({"refresh"});
   EXPECT_EQ(refreshed.code, kExitDone) << refreshed.err;
   EXPECT_THAT(refreshed.out, StartsWith("Refreshed 2 of 3 certificates; 1 were left alone"));
@@ -306,11 +306,11 @@ TEST_F(RefreshCommandTest, LifetimesHaveCaramelsNames) {
   EXPECT_THAT(state_.Calls(), ElementsAre("admin: refresh - ", "admin: refresh 172800 caramel",
                                           "admin: refresh 604800 ", "admin: refresh 2592000 "));
   EXPECT_EQ(Troth({"refresh", "--json"}).out,
-            "{\"ok\": true, \"done\": 3, \"total\": 3, \"refused\": 1}\n");
+            "{\"ok\": true, \"done\": 2, \"total\": 3, \"refused\": 1}\n");
 }
 
 TEST_F(RefreshCommandTest, DrawsHowFarItIsOnATerminalOnly) {
-  state_.refresh = {{.done = 300, .total = 1200}, {.done = 1200, .total = 1200, .refused = 1}};
+  state_.refresh = {{.done = 300, .total = 1200}, {.done = 1199, .total = 1200, .refused = 1}};
   const std::string drawn = Troth({"refresh"}, true).err;
   EXPECT_THAT(drawn, AllOf(HasSubstr("\rrefreshing 300 of 1,200 (25%)"),
                            HasSubstr("\rrefreshing 1,200 of 1,200 (100%), 1 refused")));

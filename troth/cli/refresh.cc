@@ -42,7 +42,7 @@ int RunRefresh(Operations& operations, const Arguments& arguments, const Session
   const auto result = operations.Refresh(
       {.lifetime = LifetimeOf(arguments.lifetime), .profile = arguments.profile},
       [&](const RefreshProgress& progress) {
-        line.Show(progress.done, progress.total,
+        line.Show(progress.done + progress.refused, progress.total,
                   progress.refused == 0 ? "" : std::to_string(progress.refused) + " refused");
       });
   line.Wipe();
@@ -54,7 +54,7 @@ int RunRefresh(Operations& operations, const Arguments& arguments, const Session
                    {"refused", result->refused}});
     return kExitDone;
   }
-  session.out << "Refreshed " << result->done - result->refused << " of " << result->total
+  session.out << "Refreshed " << result->done << " of " << result->total
               << " certificates";
   if (result->refused > 0) {
     session.out << "; " << result->refused << " were left alone, `troth ledger show` says why";
