@@ -93,6 +93,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void WriteUnsent();
   void OnWritten(const boost::system::error_code& error, size_t count);
 
+  void AcknowledgeNow();
   void BecomeIdle();
   void BeginRequest();
   std::optional<HttpResponse> AskGuard() const;

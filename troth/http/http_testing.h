@@ -50,7 +50,7 @@ inline Validity ValidNow() {
   return {Now() - std::chrono::hours(1), Now() + std::chrono::hours(24)};
 }
 inline Validity ValidForYears() {
-  return {Now() - std::chrono::hours(24), Now() + std::chrono::hours(24 * 3650)};
+  return {Now() - std::chrono::hours(24 * 365), Now() + std::chrono::hours(24 * 3650)};
 }
 
 // The machine's time, moved by what the test says.
@@ -273,24 +273,34 @@ class RawTls final : public RawConnection {
     std::shared_ptr<const Identity> identity = {};  // shown, with its chain
     std::string wire_protocols = {};                // ALPN, as on the wire
     int most = 0;                                   // TLS1_2_VERSION: no newer
+    SSL_SESSION* session = nullptr;                 // to be resumed
   };
   explicit RawTls(const HttpServer& server) : RawTls(server, Options()) {}
-  RawTls(const HttpServer& server, const Options& options) : RawConnection(server) {
+  RawTls(const HttpServer& server, const Options& options) : RawTls(server.address(), options) {}
+  RawTls(const std::string& address, const Options& options) : RawConnection(address) {
     context_.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_security_level(context_.get(), 0);
     if (options.most != 0) SSL_CTX_set_max_proto_version(context_.get(), options.most);
     if (options.identity != nullptr) Show(*options.identity);
+    SSL_CTX_set_client_cert_cb(context_.get(), [](SSL* ssl, X509** /*leaf*/, EVP_PKEY** /*key*/) {
+      *static_cast<bool*>(SSL_get_app_data(ssl)) = true;
+      return 0;
+    });
     ssl_.reset(SSL_new(context_.get()));
+    SSL_set_app_data(ssl_.get(), &was_asked_);
     if (!options.wire_protocols.empty()) {
       SSL_set_alpn_protos(ssl_.get(),
                           reinterpret_cast<const unsigned char*>(options.wire_protocols.data()),
                           static_cast<unsigned>(options.wire_protocols.size()));
     }
+    if (options.session != nullptr) SSL_set_session(ssl_.get(), options.session);
     SSL_set_fd(ssl_.get(), descriptor());
     shook_hands_ = SSL_connect(ssl_.get()) == 1;
   }
 
   bool shook_hands() const { return shook_hands_; }
+  // For a certificate, while it had none.
+  bool was_asked() const { return was_asked_; }
   SSL* ssl() const { return ssl_.get(); }
   bool Send(std::string_view bytes) override {
     return SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size())) > 0;
@@ -343,6 +353,7 @@ class RawTls final : public RawConnection {
   std::unique_ptr<SSL_CTX, Free> context_;
   std::unique_ptr<SSL, Free> ssl_;
   bool shook_hands_ = false;
+  bool was_asked_ = false;
 };
 
 }  // namespace troth::testing
