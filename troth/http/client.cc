@@ -1,8 +1,9 @@
 #include "troth/http/client.h"
 
 #include <curl/curl.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include <array>
 #include <utility>
@@ -113,10 +114,43 @@ absl::StatusOr<ListPtr> HeaderLines(const HttpFields& fields) {
   return list;
 }
 
+// Keeps SIGPIPE, which OpenSSL may cause by writing to a connection that is gone, from this thread
+// while it lives.
+class NoBrokenPipe {
+ public:
+  NoBrokenPipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  NoBrokenPipe(const NoBrokenPipe&) = delete;
+  NoBrokenPipe& operator=(const NoBrokenPipe&) = delete;
+  ~NoBrokenPipe() {
+    const timespec at_once{};
+    if (!was_pending_) sigtimedwait(&pipe_, nullptr, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_;
+  sigset_t before_;
+  bool was_pending_ = false;
+};
+
 class HttpClientImpl final : public HttpClient {
  public:
   HttpClientImpl(HttpClientOptions options, EasyPtr easy, ClientTls tls)
       : options_(std::move(options)), tls_(std::move(tls)), easy_(std::move(easy)) {}
+
+  HttpClientImpl(const HttpClientImpl&) = delete;
+  HttpClientImpl& operator=(const HttpClientImpl&) = delete;
+  ~HttpClientImpl() override {
+    const NoBrokenPipe no_signal;
+    easy_.reset();
+  }
 
   absl::StatusOr<HttpResponse> Send(const HttpClientRequest& request) override {
     if (!IsToken(request.method)) {
@@ -142,6 +176,7 @@ class HttpClientImpl final : public HttpClient {
     Set(CURLOPT_HTTPHEADER, lines->get());
     Set(CURLOPT_CONNECT_TO, connect_to.get());
     SetMethod(request);
+    const NoBrokenPipe no_signal;
     const CURLcode code = curl_easy_perform(easy_.get());
     if (code != CURLE_OK) return ExplainClientFailure(attempt_, FailureOf(code));
     long status = 0;
@@ -161,7 +196,7 @@ class HttpClientImpl final : public HttpClient {
     Set(CURLOPT_FOLLOWLOCATION, 0L);
     Set(CURLOPT_PROXY, "");  // of the environment neither
     Set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-    Set(CURLOPT_NOSIGNAL, 1L);
+    Set(CURLOPT_NOSIGNAL, 1L);  // it would change the handlers of the whole process
     Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     Set(CURLOPT_USERAGENT, options_.user_agent.c_str());
     Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
@@ -183,6 +218,8 @@ class HttpClientImpl final : public HttpClient {
     }
     Set(CURLOPT_SSL_CTX_FUNCTION, &OnContext);
     Set(CURLOPT_SSL_CTX_DATA, this);
+    Set(CURLOPT_PREREQFUNCTION, &OnConnected);
+    Set(CURLOPT_PREREQDATA, this);
   }
 
   void SetMethod(const HttpClientRequest& request) {
@@ -202,13 +239,7 @@ class HttpClientImpl final : public HttpClient {
   CurlFailure FailureOf(CURLcode code) const {
     CurlFailure failure{.code = code, .text = error_text_.data()};
     if (failure.text.empty()) failure.text = curl_easy_strerror(code);
-    curl_off_t connected = 0;
-    curl_off_t shook_hands = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &failure.system_error);
-    curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
-    curl_easy_getinfo(easy_.get(), CURLINFO_APPCONNECT_TIME_T, &shook_hands);
-    failure.connected = connected > 0;
-    failure.shook_hands = shook_hands > 0;
     return failure;
   }
 
@@ -244,9 +275,16 @@ class HttpClientImpl final : public HttpClient {
 
   static CURLcode OnContext(CURL* /*easy*/, void* context, void* client) {
     auto* self = static_cast<HttpClientImpl*>(client);
+    self->attempt_.stage = ClientAttempt::Stage::kHandshake;
     const bool prepared =
         self->tls_.Prepare(*static_cast<SSL_CTX*>(context), self->expected_name_, self->attempt_);
     return prepared ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+  }
+
+  static int OnConnected(void* client, char* /*remote_address*/, char* /*local_address*/,
+                         int /*remote_port*/, int /*local_port*/) {
+    static_cast<HttpClientImpl*>(client)->attempt_.stage = ClientAttempt::Stage::kAnswer;
+    return CURL_PREREQFUNC_OK;
   }
 
   const HttpClientOptions options_;

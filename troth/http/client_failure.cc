@@ -64,10 +64,15 @@ absl::Status ExplainAlert(const ClientAttempt& attempt) {
   return Explained(row->reason, attempt, std::string(row->words) + number);
 }
 
-std::string TimeoutText(const CurlFailure& failure) {
-  if (!failure.connected) return "the address did not answer in time; check it, and any firewall";
-  if (!failure.shook_hands) {
-    return "the server did not finish the TLS handshake in time; check that it speaks HTTPS there";
+std::string_view TimeoutText(ClientAttempt::Stage stage) {
+  switch (stage) {
+    case ClientAttempt::Stage::kConnecting:
+      return "the address did not answer in time; check it, and any firewall";
+    case ClientAttempt::Stage::kHandshake:
+      return "the server did not finish the TLS handshake in time; check that it speaks HTTPS "
+             "there";
+    case ClientAttempt::Stage::kAnswer:
+      break;
   }
   return "the server did not answer in time; try again later";
 }
@@ -108,7 +113,7 @@ absl::Status ExplainClientFailure(const ClientAttempt& attempt, const CurlFailur
     case CURLE_COULDNT_CONNECT:
       return Explained(Reason::kConnectionFailed, attempt, ConnectText(failure));
     case CURLE_OPERATION_TIMEDOUT:
-      return Explained(Reason::kConnectionFailed, attempt, TimeoutText(failure));
+      return Explained(Reason::kConnectionFailed, attempt, TimeoutText(attempt.stage));
     case CURLE_SSL_CACERT_BADFILE:
       return Explained(Reason::kIssuerUnknown, attempt,
                        "the system has no file of CA certificates; install ca-certificates, or "
@@ -124,7 +129,7 @@ absl::Status ExplainClientFailure(const ClientAttempt& attempt, const CurlFailur
     default:
       break;
   }
-  if (failure.connected && !failure.shook_hands) {
+  if (attempt.stage == ClientAttempt::Stage::kHandshake) {
     return Explained(Reason::kHandshakeFailed, attempt,
                      "the server hung up during the TLS handshake; check that it speaks HTTPS "
                      "there, and look at its log (" +

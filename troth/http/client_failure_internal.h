@@ -10,7 +10,9 @@ namespace troth {
 
 // What was seen of an attempt.
 struct ClientAttempt {
+  enum class Stage { kConnecting, kHandshake, kAnswer };
   std::string server = {};  // "https://ca.example:8443"
+  Stage stage = Stage::kConnecting;
   bool shows_certificate = false;
   // Of the TLS connection.
   absl::Status verdict = {};            // on the server's certificates
@@ -21,12 +23,10 @@ struct ClientAttempt {
   bool too_large = false;
 };
 
-// How far libcurl came.
+// What libcurl says of it.
 struct CurlFailure {
   int code = 0;           // CURLcode
   long system_error = 0;  // errno of connecting, 0: none
-  bool connected = false;
-  bool shook_hands = false;
   std::string text = {};  // of its error buffer
 };
 
