@@ -136,6 +136,16 @@ TEST_F(EventStreamTest, WhatIsDecidedBetweenTheLastLookAndTheFirstLiveOneIsTold)
   EXPECT_THAT(watch->Next(1), ElementsAre(4));
 }
 
+TEST_F(EventStreamTest, WhatWasReadBeforeItIsToldIsNotToldAgain) {
+  Decide(1);
+  authority_.Note("on disk");
+  const auto watch = Begin(0);
+  EXPECT_THAT(watch->Next(2), ElementsAre(1, 2));
+  authority_.TellLast();
+  Decide(1);
+  EXPECT_THAT(watch->Next(1), ElementsAre(3));
+}
+
 TEST_F(EventStreamTest, ASlowListenerIsEndedAndToldSo) {
   const auto watch = Begin();
   // More than the connection holds: details are large.

@@ -58,7 +58,14 @@ class FakeAuthority final : public Authority {
 
   // Notes a decision and tells the listeners, as the real one does.
   void Decide(const std::string& action) {
+    Note(action);
+    TellLast();
+  }
+  // The two halves of it: what is on disk is not told yet.
+  void Note(const std::string& action) {
     state.Append({.at = Clock::System().Now(), .actor = "test", .action = action});
+  }
+  void TellLast() {
     const LedgerEntry entry = [&] {
       const std::lock_guard lock(state.mutex);
       return state.ledger.back();

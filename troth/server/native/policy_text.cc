@@ -11,7 +11,7 @@ constexpr const char* kRules = R"(
 [[rules]]
 methods = ["/troth.v1.Authority/Enrol", "/troth.v1.Authority/Submit", "/troth.v1.Authority/Fetch",
            "POST /v1/certificates", "POST /v1/requests", "GET /v1/requests/*",
-           "GET /v1/trust-bundle"]
+           "GET /v1/trust-bundle", "HEAD /v1/trust-bundle"]
 allow   = ["anyone"]
 
 [[rules]]
@@ -22,13 +22,16 @@ allow   = ["authenticated"]
 // What says nothing about anybody, and what has to be found by those who have no certificate.
 constexpr const char* kPublicRules = R"(
 [[rules]]
-methods = ["GET /healthz", "GET /metrics", "GET /crl", "GET /crl/*", "GET /issuer/*"]
+methods = ["GET /healthz", "GET /metrics", "GET /crl", "GET /crl/*", "GET /issuer/*",
+           "HEAD /healthz", "HEAD /metrics", "HEAD /crl", "HEAD /crl/*", "HEAD /issuer/*"]
 allow   = ["anyone"]
 )";
 
+// Verbs that no path takes are let through to the answer that says which it takes.
 constexpr const char* kAdminRules = R"(
 [[rules]]
-methods = ["/troth.v1.Authority/*", "GET /v1/*", "POST /v1/*"]
+methods = ["/troth.v1.Authority/*", "GET /v1/*", "POST /v1/*",
+           "HEAD /v1/*", "PUT /v1/*", "PATCH /v1/*", "DELETE /v1/*"]
 allow   = ["admin"]
 )";
 

@@ -29,6 +29,8 @@ constexpr int kIdleMs = 5 * 60'000;
 // Whoever vanished without a word, as watchers do, is noticed after this.
 constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
+// Clients may ask as often whether the server is still there.
+constexpr int kLeastPingIntervalMs = 20'000;
 // What connections may hold, and threads of operators' calls.
 constexpr size_t kMemory = size_t{64} << 20;
 constexpr int kThreads = 24;
@@ -45,6 +47,9 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kLeastPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
 
 absl::Status CheckListen(std::string_view listen) {
