@@ -21,6 +21,14 @@ inline constexpr std::string_view kAuthoritySubject =
 inline constexpr std::string_view kClientPrefix =
     "/C=SE/ST=Östergötland/L=Linköping/O=Modio's AB/OU=Caramel";
 
+// "/C=SE/.../CN=name".
+inline std::string SubjectOf(std::string_view name) {
+  std::string subject(kClientPrefix);
+  subject += "/CN=";
+  subject += name;
+  return subject;
+}
+
 // A key that all bodies share, for making RSA keys takes long.
 inline const PrivateKey& SharedKey() {
   static const PrivateKey key = MakeKey(KeyType::kP256);
@@ -33,7 +41,7 @@ inline CertificateRequest RequestOf(std::string_view subject, const PrivateKey& 
 
 // "/C=SE/.../CN=name" as PEM.
 inline std::string BodyOf(std::string_view name, const PrivateKey& key = SharedKey()) {
-  return RequestOf(std::string(kClientPrefix) + "/CN=" + std::string(name), key).ToPem();
+  return RequestOf(SubjectOf(name), key).ToPem();
 }
 
 inline std::string Replaced(std::string text, std::string_view what, std::string_view with) {
@@ -53,7 +61,7 @@ inline std::string PemOfBytes(std::string_view der, size_t width = 64) {
 
 // A good body with a signature that is not its own.
 inline std::string BodyWithBadSignature() {
-  std::string der = RequestOf(std::string(kClientPrefix) + "/CN=bad").der();
+  std::string der = RequestOf(SubjectOf("bad")).der();
   // The last byte is the end of ECDSA's s: still a number.
   der.back() = static_cast<char>(der.back() ^ 1);
   return PemOfBytes(der);
@@ -62,7 +70,7 @@ inline std::string BodyWithBadSignature() {
 // Bodies that say nothing that can be read, by what is wrong with them.
 inline std::vector<std::pair<std::string, std::string>> UnreadableBodies() {
   const std::string good = BodyOf("good");
-  const std::string der = RequestOf(std::string(kClientPrefix) + "/CN=good").der();
+  const std::string der = RequestOf(SubjectOf("good")).der();
   return {
       {"empty", ""},
       {"no PEM", "hello"},

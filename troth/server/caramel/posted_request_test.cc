@@ -14,7 +14,6 @@ namespace {
 
 using caramel_testing::BodyOf;
 using caramel_testing::kAuthoritySubject;
-using caramel_testing::kClientPrefix;
 using caramel_testing::RequestOf;
 using caramel_testing::Value;
 
@@ -85,7 +84,6 @@ struct SubjectRow {
 };
 
 TEST(PostedRequestTest, ComparesTheSubjectsBeginning) {
-  const std::string ours(kClientPrefix);
   const std::vector<SubjectRow> rows = {
       {"/C=SE/O=O/CN=ca", "/C=SE/O=O/CN=x", ""},
       {"/C=SE/O=O/OU=U/CN=ca", "/C=SE/O=O/CN=x", ""},
