@@ -17,6 +17,7 @@
 #include "troth/ca/latency_meter_internal.h"
 #include "troth/ca/recent_requests_internal.h"
 #include "troth/ca/refusal_meter_internal.h"
+#include "troth/ca/requests_in_flight_internal.h"
 #include "troth/ca/revoked_set_internal.h"
 #include "troth/ca/token_cache_internal.h"
 
@@ -37,6 +38,7 @@ struct AuthorityContext {
   // Requests that came with a token, from `recent_since` on.
   RecentRequests recent = {};
   Time recent_since = {};
+  RequestsInFlight in_flight = {};
   LatencyMeter latency = {};
 
   std::atomic<std::uint64_t> issued = 0, renewed = 0, revocations = 0;

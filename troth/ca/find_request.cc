@@ -36,6 +36,7 @@ absl::Status VisitRequests(StoreReader& reader, RequestFilter filter,
 
 absl::StatusOr<std::vector<RequestRecord>> Candidates(StoreReader& reader, std::string_view which) {
   std::vector<RequestRecord> found;
+  if (which.empty()) return found;
   if (const std::optional<Sha256Digest> id = ParseFingerprint(which)) {
     absl::StatusOr<std::optional<RequestRecord>> record = reader.FindRequest(*id);
     if (!record.ok()) return record.status();

@@ -79,7 +79,7 @@ absl::StatusOr<std::shared_ptr<Issuance>> MakeRenewal(AuthorityContext& context,
   }
   const absl::StatusOr<CertificateRequest> read = ReadRequest(request);
   if (!read.ok()) return read.status();
-  absl::StatusOr<Asked> asked = AskedOf(*read);
+  absl::StatusOr<Asked> asked = AskedOf(*read, *profile);
   if (!asked.ok()) return asked.status();
   if (absl::Status same = CheckSameNames(*asked, current); !same.ok()) return same;
   asked->common_name = current.subject().common_name().value_or("");

@@ -47,8 +47,12 @@ absl::StatusOr<std::optional<CertificateRecord>> FindSame(const AuthorityContext
 
 // One enrolment by token.
 struct Enrolment {
-  TokenText text;
-  IssueDone done;
+  Enrolment(AuthorityContext& context, TokenText given, const Sha256Digest& request)
+      : text(std::move(given)), ticket(context.in_flight, request) {}
+
+  const TokenText text;
+  const RequestsInFlight::Ticket ticket;
+  IssueDone done = {};
   bool may_be_same = false;
   // Found in the transaction: who sent the same request at the same time has one already.
   std::optional<CertificateRecord> same = {};
@@ -57,7 +61,7 @@ struct Enrolment {
 
 absl::StatusOr<Outcome> UseToken(const AuthorityContext& context, StoreTransaction& transaction,
                                  const Issuance& issuance, Change& change, Enrolment& enrolment) {
-  if (enrolment.may_be_same) {
+  if (enrolment.may_be_same || enrolment.ticket.IsShared()) {
     absl::StatusOr<std::optional<CertificateRecord>> same =
         FindSame(context, transaction, issuance.request, issuance.token, issuance.now);
     if (!same.ok()) return same.status();
@@ -135,29 +139,29 @@ void EnrolWithToken(AuthorityContext& context, std::string_view token, std::stri
   refused.standing = Standing::kKnown;
 
   const Sha256Digest digest = Sha256(request);
-  const bool may_be_same =
+  auto enrolment = std::make_shared<Enrolment>(context, *std::move(text), digest);
+  enrolment->may_be_same =
       context.recent.Note(digest, now) || MayHaveForgotten(context, *record, now);
-  if (may_be_same) {
+  if (enrolment->may_be_same) {
     const absl::StatusOr<std::optional<CertificateRecord>> same =
-        ReadSame(context, digest, text->id, now);
+        ReadSame(context, digest, record->id, now);
     if (!same.ok()) return refuse(same.status());
     if (same->has_value()) return done(IssuedFrom(context, **same));
   }
-  const absl::StatusOr<CertificateRequest> read = ReadRequest(request);
-  if (!read.ok()) return refuse(read.status());
-  absl::StatusOr<Asked> asked = AskedOf(*read);
-  if (!asked.ok()) return refuse(asked.status());
-  if (absl::Status usable = CheckToken(*record, text->secret, *asked, now); !usable.ok())
-    return refuse(usable);
   const Profile* const profile = context.options.profiles.Find(record->profile);
   if (profile == nullptr) {
-    return refuse(MakeError(Reason::kTokenInvalid, "the token " + text->id +
+    return refuse(MakeError(Reason::kTokenInvalid, "the token " + record->id +
                                                        " is for the profile '" + record->profile +
                                                        "', which is not there any more"));
   }
+  const absl::StatusOr<CertificateRequest> read = ReadRequest(request);
+  if (!read.ok()) return refuse(read.status());
+  absl::StatusOr<Asked> asked = AskedOf(*read, *profile);
+  if (!asked.ok()) return refuse(asked.status());
+  if (absl::Status usable = CheckToken(*record, enrolment->text.secret, *asked, now); !usable.ok())
+    return refuse(usable);
 
-  auto enrolment = std::make_shared<Enrolment>(
-      Enrolment{.text = *std::move(text), .done = std::move(done), .may_be_same = may_be_same});
+  enrolment->done = std::move(done);
   auto issuance =
       std::make_shared<Issuance>(Issuance{.profile = profile,
                                           .reserved = &context.issuers.current().reserved,
