@@ -57,7 +57,11 @@ std::uint64_t ReadLittleEndian(const char* bytes, size_t size) {
 }
 
 void AppendLittleEndian(std::uint64_t value, size_t size, std::string& out) {
-  for (size_t i = 0; i < size; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+  if constexpr (std::endian::native == std::endian::little) {
+    out.append(reinterpret_cast<const char*>(&value), size);
+  } else {
+    for (size_t i = 0; i < size; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+  }
 }
 
 std::string EncodeFences(const std::vector<std::uint64_t>& fences) {

@@ -61,6 +61,10 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const s
     return CannotOpen(
         path, std::strerror(errno) + std::string(", expected a folder that this user may write"));
   }
+  // SQLite's count of its memory is a lock that all connections share, and nobody asks for it.
+  // Refused, and no harm done, once SQLite is in use.
+  static const int unused = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(unused);
   sqlite3* handle = nullptr;
   // One thread at a time uses a connection: SQLite need not lock it.
   const int flags = (access == Access::kWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |

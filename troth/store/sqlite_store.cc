@@ -63,7 +63,8 @@ class SqliteStore final : public Store {
         SqliteWriter::Open({.path = options_.path,
                             .vfs = options_.vfs,
                             .cache_bytes = options_.cache_bytes,
-                            .index_batch = options_.index_batch},
+                            .index_batch = options_.index_batch,
+                            .check_point_pages = options_.check_point_pages},
                            shared_, options_.clock->Now());
     if (!writer.ok()) return writer.status();
     writer_ = *std::move(writer);

@@ -15,8 +15,6 @@
 namespace troth {
 namespace {
 
-// Pages of the log at which they are moved to the file: 4 MiB.
-constexpr int kCheckPointPages = 1000;
 // At which readers are asked to let the log begin anew: 128 MiB.
 constexpr int kLongLogPages = 32768;
 constexpr int kWaitForReadersMilliseconds = 200;
@@ -78,7 +76,7 @@ SqliteWriter::SqliteWriter(const SqliteWriterOptions& options,
       queries_(*connection_, *this, keys_),
       transaction_(std::make_unique<Transaction>(*this)),
       filter_(options.path, options.vfs, shared),
-      check_point_at_(kCheckPointPages) {
+      check_point_at_(options.check_point_pages) {
   sqlite3_wal_hook(
       connection_->handle(),
       [](void* pages, sqlite3* /*handle*/, const char* /*schema*/, int count) {
@@ -229,7 +227,8 @@ void SqliteWriter::KeepHouse() {
   for (const auto& segment : state_.directory->Of(IndexKind::kTerms)) terms += segment->entries;
   filter_.Provide(terms);
   // Shorter than it was: it has begun anew.
-  if (log_pages_ + kCheckPointPages < check_point_at_) check_point_at_ = kCheckPointPages;
+  if (log_pages_ + options_.check_point_pages < check_point_at_)
+    check_point_at_ = options_.check_point_pages;
   if (log_pages_ >= check_point_at_) CheckPoint();
 }
 
@@ -289,7 +288,7 @@ void SqliteWriter::CheckPoint() {
         {{"error", sqlite3_errmsg(connection_->handle())}});
   }
   check_point_failed_ = failed;
-  check_point_at_ = log_pages_ + kCheckPointPages;
+  check_point_at_ = log_pages_ + options_.check_point_pages;
 }
 
 }  // namespace troth

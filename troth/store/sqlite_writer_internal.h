@@ -21,6 +21,7 @@ struct SqliteWriterOptions {
   std::string path = {}, vfs = {};
   size_t cache_bytes = 0;
   size_t index_batch = 0;
+  int check_point_pages = 0;
 };
 
 // Runs pieces of work in groups:
