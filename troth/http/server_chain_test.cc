@@ -15,7 +15,9 @@ TEST(NameOfHostTest, IsAnAddressOrADnsName) {
   EXPECT_EQ(NameOfHost("ca.example")->kind, AlternativeName::Kind::kDns);
   EXPECT_EQ(NameOfHost("ca.example.")->value, "ca.example");
   EXPECT_EQ(NameOfHost("127.0.0.1")->value, std::string("\x7f\0\0\1", 4));
-  EXPECT_EQ(NameOfHost("[::1]")->value, std::string(15, '\0') + "\x01");
+  std::string loopback(16, '\0');
+  loopback.back() = 1;
+  EXPECT_EQ(NameOfHost("[::1]")->value, loopback);
   EXPECT_EQ(NameOfHost("::1")->kind, AlternativeName::Kind::kIp);
   for (const std::string_view host : {"", "a b", "*.example", "a/b", "[::1", "user@host"}) {
     EXPECT_EQ(testing::CodeOfResult(NameOfHost(host)), "usage_error") << host;
