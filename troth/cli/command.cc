@@ -61,6 +61,8 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   app.get_formatter()->column_width(34);
   AddCertsCommand(app, session);
   AddCaCommand(app, session);
+  AddServeCommand(app, session);
+  AddIssuerCommand(app, session);
   AddEnrollCommand(app, session);
   AddRequestsCommand(app, session);
   AddTokensCommand(app, session);
