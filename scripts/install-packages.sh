@@ -34,7 +34,10 @@ build  openssl
 test   libgtest-dev
 test   libgmock-dev
 test   gnutls-bin
+test   curl
+test   jq
 test   python3
+test   python3-venv
 test   python3-grpcio
 test   ca-certificates
 test   systemd
@@ -60,9 +63,11 @@ case "$level" in
     exit 64
     ;;
 esac
-# The test tools are Go programs. Any Go will do; Debian's is installed only where there is none.
-if [[ "$level" != build ]] && ! command -v go >/dev/null; then
-  wanted+=$'\ngolang-go'
+# Of the test tools some are in Go and one is in Rust. Any Go and any Cargo will do; Debian's are installed only where
+# there is none.
+if [[ "$level" != build ]]; then
+  command -v go >/dev/null || wanted+=$'\ngolang-go'
+  command -v cargo >/dev/null || wanted+=$'\ncargo'
 fi
 
 if ((list_only)); then
