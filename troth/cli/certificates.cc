@@ -109,8 +109,10 @@ void PrintCertificate(const CertificateStatus& status, const Session& session) {
   }
   session.out << "\n  names     " << NamesInWords(record.names) << "\n";
   if (const auto certificate = Certificate::FromDer(record.der); certificate.ok()) {
-    session.out << "  subject   " << Printable(certificate->subject().ToString()) << "\n"
-                << "  key       " << certificate->public_key().Describe() << "\n"
+    if (!certificate->subject().empty()) {
+      session.out << "  subject   " << Printable(certificate->subject().ToString()) << "\n";
+    }
+    session.out << "  key       " << certificate->public_key().Describe() << "\n"
                 << "  SHA-256   " << FormatFingerprint(certificate->fingerprint()) << "\n";
   }
   session.out << "  profile   " << Printable(record.profile) << "\n"

@@ -138,11 +138,13 @@ int PrintVerified(const LedgerHead& head, const std::vector<VerifiedHead>& heads
                    {"signed_heads", kept}});
     return kExitDone;
   }
-  session.out << session.Green("The ledger is whole") << ": " << head.sequence << " entries, head "
+  session.out << session.Green("The ledger is whole") << ": "
+              << Counted(head.sequence, "entry", "entries") << ", head "
               << FormatFingerprint(head.hash) << "\n";
   for (const VerifiedHead& one : heads) {
     session.out << "  as signed at " << FormatTime(one.signed_head.at) << ", with "
-                << one.signed_head.head.sequence << " entries (" << one.file << ")\n";
+                << Counted(one.signed_head.head.sequence, "entry", "entries") << " (" << one.file
+                << ")\n";
   }
   if (heads.empty()) {
     session.Warn(

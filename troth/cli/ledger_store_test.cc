@@ -206,7 +206,7 @@ TEST_F(LedgerStoreTest, VerifiesWhileAnAuthorityHasTheStoreOpen) {
                     return transaction.AppendLedger(Note("issue"));
                   })
                   .ok());
-  EXPECT_THAT(Here({"ledger", "verify"}).out, HasSubstr("1 entries"));
+  EXPECT_THAT(Here({"ledger", "verify"}).out, HasSubstr("1 entry, head"));
   EXPECT_EQ(Here({"store", "check"}).code, kExitDone);
   EXPECT_EQ(Here({"store", "backup", folder_ / "copy.db"}).code, kExitDone);
 }
@@ -248,7 +248,7 @@ TEST_F(LedgerStoreTest, ChecksTheStore) {
   Append({"issue"});
   Outcome checked = Here({"store", "check"});
   EXPECT_EQ(checked.code, kExitDone) << checked.err;
-  EXPECT_THAT(checked.out, AllOf(HasSubstr("1 ledger entries"), HasSubstr("The store is whole")));
+  EXPECT_THAT(checked.out, AllOf(HasSubstr("1 ledger entry\n"), HasSubstr("The store is whole")));
   EXPECT_THAT(Here({"store", "check", "--json"}).out,
               AllOf(HasSubstr(R"("ok": true)"), HasSubstr(R"("ledger_entries": 1)"),
                     HasSubstr(R"("faults": [])")));
@@ -286,7 +286,7 @@ TEST_F(LedgerStoreTest, PrunesWhatEndedLongAgoWhenNoAuthorityRuns) {
     EXPECT_THAT(refused.err, HasSubstr("stop it first"));
   }
   EXPECT_THAT(Here({"store", "prune", "--older-than", "100d"}).out, HasSubstr("0 tokens"));
-  EXPECT_THAT(Here({"store", "prune"}).out, HasSubstr("1 tokens"));
+  EXPECT_THAT(Here({"store", "prune"}).out, HasSubstr("1 token."));
   EXPECT_EQ(Here({"store", "prune", "--older-than", "long"}).code, kExitUsage);
 }
 

@@ -297,7 +297,7 @@ TEST_F(RefreshCommandTest, LifetimesHaveCaramelsNames) {
   state_.refresh = {{.done = 1, .total = 3}, {.done = 2, .total = 3, .refused = 1}};
   const Outcome refreshed = Troth({"refresh"});
   EXPECT_EQ(refreshed.code, kExitDone) << refreshed.err;
-  EXPECT_THAT(refreshed.out, StartsWith("Refreshed 2 of 3 certificates; 1 were left alone"));
+  EXPECT_THAT(refreshed.out, StartsWith("Refreshed 2 of 3 certificates, left 1 alone"));
   EXPECT_THAT(refreshed.err, IsEmpty());
   EXPECT_EQ(Troth({"refresh", "--lifetime", "short", "--profile", "caramel"}).code, kExitDone);
   EXPECT_EQ(Troth({"refresh", "--lifetime", "long"}).code, kExitDone);

@@ -43,6 +43,10 @@ std::string Ago(Time then, Time now) {
   return then > now ? "in " + FormatDuration(then - now) : FormatDuration(now - then) + " ago";
 }
 
+std::string Counted(std::uint64_t count, std::string_view one, std::string_view many) {
+  return std::to_string(count) + " " + std::string(count == 1 ? one : many);
+}
+
 std::string NamesInWords(const std::vector<std::string>& names) {
   std::vector<std::string> shown;
   for (const std::string& name : names) {

@@ -1,6 +1,7 @@
 // How commands print what an authority answers.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,9 @@ std::string_view StateOf(const TokenRecord& token, Time now);
 
 // "3 h ago", "in 2 d".
 std::string Ago(Time then, Time now);
+
+// "1 entry", "5 entries".
+std::string Counted(std::uint64_t count, std::string_view one, std::string_view many);
 
 // "a.internal, 10.0.0.7, 3 more"; printable. At least one name.
 std::string NamesInWords(const std::vector<std::string>& names);

@@ -7,6 +7,7 @@
 #include "troth/base/strings.h"
 #include "troth/cli/command.h"
 #include "troth/cli/operations_options.h"
+#include "troth/cli/operations_text.h"
 #include "troth/cli/progress_line.h"
 
 namespace troth {
@@ -54,10 +55,10 @@ int RunRefresh(Operations& operations, const Arguments& arguments, const Session
                    {"refused", result->refused}});
     return kExitDone;
   }
-  session.out << "Refreshed " << result->done << " of " << result->total
-              << " certificates";
+  session.out << "Refreshed " << result->done << " of "
+              << Counted(result->total, "certificate", "certificates");
   if (result->refused > 0) {
-    session.out << "; " << result->refused << " were left alone, `troth ledger show` says why";
+    session.out << ", left " << result->refused << " alone; `troth ledger show` says why";
   }
   session.out << "\n";
   return kExitDone;

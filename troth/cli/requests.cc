@@ -127,8 +127,10 @@ void PrintRequest(const RequestStatus& request, const Session& session) {
               << "  state        " << NameOf(record.state) << "\n"
               << "  profile      " << Printable(record.profile) << "\n";
   if (const auto read = ReadRequest(record.body); read.ok()) {
-    session.out << "  subject      " << Printable(read->subject().ToString()) << "\n"
-                << "  key          " << read->public_key().Describe() << ", SHA-256 "
+    if (!read->subject().empty()) {
+      session.out << "  subject      " << Printable(read->subject().ToString()) << "\n";
+    }
+    session.out << "  key          " << read->public_key().Describe() << ", SHA-256 "
                 << FormatFingerprint(record.key) << "\n";
   }
   session.out << "  sent         " << FormatTime(record.created_at) << " ("

@@ -8,8 +8,8 @@
 #include "troth/base/strings.h"
 #include "troth/ca/authority_folder.h"
 #include "troth/ca/folder_lock.h"
-#include "troth/cli/certificate_text.h"
 #include "troth/cli/command.h"
+#include "troth/cli/operations_text.h"
 #include "troth/cli/progress_line.h"
 #include "troth/store/sqlite_store.h"
 
@@ -55,16 +55,18 @@ int RunCheck(const std::string& data, const Session& session) {
   for (const std::string& fault : check->faults) {
     session.out << session.Red("fault: ") << Printable(fault, 1000) << "\n";
   }
-  session.out << *path << ": " << check->certificates << " certificates, " << check->revocations
-              << " revocations, " << check->requests << " requests, " << check->tokens
-              << " tokens, " << check->ledger_entries << " ledger entries\n";
+  session.out << *path << ": " << Counted(check->certificates, "certificate", "certificates")
+              << ", " << Counted(check->revocations, "revocation", "revocations") << ", "
+              << Counted(check->requests, "request", "requests") << ", "
+              << Counted(check->tokens, "token", "tokens") << ", "
+              << Counted(check->ledger_entries, "ledger entry", "ledger entries") << "\n";
   if (ok) {
     session.out << session.Green("The store is whole") << "\n";
     return kExitDone;
   }
-  return session.Fail(
-      MakeError(Reason::kStoreFailed, *path + " has " + std::to_string(check->faults.size()) +
-                                          " faults; stop the authority and restore a backup"));
+  return session.Fail(MakeError(Reason::kStoreFailed,
+                                *path + " has " + Counted(check->faults.size(), "fault", "faults") +
+                                    "; stop the authority and restore a backup"));
 }
 
 int RunBackup(const std::string& data, const std::string& to, const Session& session) {
@@ -102,8 +104,9 @@ int RunPrune(const std::string& data, const std::string& older_than, const Sessi
                    {"tokens", pruned->tokens}});
   } else {
     session.out << "Removed what ended before " << FormatTime(before) << ": "
-                << pruned->certificates << " certificates, " << pruned->requests << " requests, "
-                << pruned->tokens << " tokens. The ledger is as it was\n";
+                << Counted(pruned->certificates, "certificate", "certificates") << ", "
+                << Counted(pruned->requests, "request", "requests") << ", "
+                << Counted(pruned->tokens, "token", "tokens") << ". The ledger is as it was\n";
   }
   return kExitDone;
 }

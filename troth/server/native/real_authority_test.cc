@@ -214,7 +214,8 @@ TEST_F(RealAuthorityTest, ARequestIsDecidedByTheDigestThatItsSenderSees) {
   ASSERT_EQ(CodeOfResult(StatusOfCall(stub->Fetch(&context, fetch, &fetched))), "ok");
   EXPECT_EQ(fetched.request().state(), v1::REQUEST_STATE_APPROVED);
   EXPECT_EQ(Must(Certificate::FromPem(fetched.issued().certificate())).der(), approved.record.der);
-  EXPECT_EQ(CodeOfResult(local_->Reject("web", "too late")), "request_state");
+  EXPECT_EQ(CodeOfResult(local_->Reject("web", "no longer ours")), "ok");
+  EXPECT_EQ(CodeOfResult(local_->Approve("web", {})), "request_state");
 }
 
 TEST_F(RealAuthorityTest, EventsAreTheLedgersEntries) {

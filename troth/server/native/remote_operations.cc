@@ -31,8 +31,9 @@ absl::Status Malformed(const absl::Status& status) {
 
 class RemoteOperations final : public Operations {
  public:
-  explicit RemoteOperations(const std::shared_ptr<grpc::Channel>& channel)
-      : stub_(v1::Authority::NewStub(channel)) {}
+  // `where`: what it is called when it cannot be reached.
+  RemoteOperations(const std::shared_ptr<grpc::Channel>& channel, std::string where)
+      : stub_(v1::Authority::NewStub(channel)), where_(std::move(where)) {}
 
   absl::StatusOr<AuthoritySummary> Summary() override {
     const auto answer = Call(&v1::Authority::Stub::GetSummary, v1::GetSummaryRequest());
@@ -119,7 +120,7 @@ class RemoteOperations final : public Operations {
       last = FromMessage(message);
       if (progress) progress(last);
     }
-    if (absl::Status status = FromAnswer(stream->Finish()); !status.ok()) return status;
+    if (absl::Status status = Answered(stream->Finish()); !status.ok()) return status;
     return last;
   }
 
@@ -157,7 +158,7 @@ class RemoteOperations final : public Operations {
         return *head;
       }
     }
-    if (absl::Status status = FromAnswer(stream->Finish()); !status.ok()) return status;
+    if (absl::Status status = Answered(stream->Finish()); !status.ok()) return status;
     if (!head.has_value()) {
       return MakeError(Reason::kResponseMalformed, "the authority did not say the ledger's head");
     }
@@ -165,6 +166,15 @@ class RemoteOperations final : public Operations {
   }
 
  private:
+  absl::Status Answered(const grpc::Status& status) const {
+    absl::Status answer = FromAnswer(status);
+    const std::optional<Reason> reason = ReasonOf(answer);
+    if (reason == Reason::kConnectionFailed || reason == Reason::kHandshakeFailed) {
+      return WithContext(answer, where_);
+    }
+    return answer;
+  }
+
   template <typename Request, typename Answer>
   absl::StatusOr<Answer> Call(grpc::Status (v1::Authority::Stub::*method)(grpc::ClientContext*,
                                                                           const Request&, Answer*),
@@ -173,7 +183,7 @@ class RemoteOperations final : public Operations {
     context.set_deadline(std::chrono::system_clock::now() + kPatience);
     Answer answer;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &answer);
-    if (!status.ok()) return FromAnswer(status);
+    if (!status.ok()) return Answered(status);
     return answer;
   }
 
@@ -205,6 +215,7 @@ class RemoteOperations final : public Operations {
   }
 
   const std::unique_ptr<v1::Authority::Stub> stub_;
+  const std::string where_;
 };
 
 grpc::ChannelArguments Arguments() {
@@ -231,7 +242,8 @@ absl::StatusOr<std::unique_ptr<Operations>> ConnectLocally(const std::string& so
   auto connection = ConnectToSocket(socket);
   if (!connection.ok()) return connection.status();
   return std::make_unique<RemoteOperations>(
-      grpc::CreateCustomInsecureChannelFromFd("localhost", connection->Release(), Arguments()));
+      grpc::CreateCustomInsecureChannelFromFd("localhost", connection->Release(), Arguments()),
+      socket);
 }
 
 absl::StatusOr<std::unique_ptr<Operations>> ConnectRemotely(
@@ -239,9 +251,11 @@ absl::StatusOr<std::unique_ptr<Operations>> ConnectRemotely(
     const std::string& server_name) {
   auto server = Expect(server_name);
   if (!server.ok()) return server.status();
-  return std::make_unique<RemoteOperations>(grpc::CreateCustomChannel(
-      address, ChannelCredentials(std::move(identity), {.server = *std::move(server)}),
-      Arguments()));
+  return std::make_unique<RemoteOperations>(
+      grpc::CreateCustomChannel(
+          address, ChannelCredentials(std::move(identity), {.server = *std::move(server)}),
+          Arguments()),
+      address);
 }
 
 }  // namespace troth::native

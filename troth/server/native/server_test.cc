@@ -8,7 +8,7 @@
 
 #include <chrono>
 
-#include "troth/authz/policy.h"
+#include "troth/base/strings.h"
 #include "troth/ca/ca_testing.h"
 #include "troth/rpc/call_status.h"
 #include "troth/rpc/credentials.h"
@@ -251,7 +251,9 @@ TEST_F(NativeServerTest, SaysWhyARemoteServerCannotBeReached) {
   EXPECT_EQ(CodeOfResult((*stranger)->Summary()), "issuer_unknown");
   server_->Shutdown(std::chrono::milliseconds(0));
   auto gone = ConnectRemotely(before, SourceOf(Admin("alice")), "localhost");
-  EXPECT_EQ(CodeOfResult((*gone)->Summary()), "connection_failed");
+  const absl::Status refused = (*gone)->Summary().status();
+  EXPECT_EQ(CodeOfResult(refused), "connection_failed");
+  EXPECT_THAT(std::string(ToStd(refused.message())), StartsWith(before + ": "));
 }
 
 TEST_F(NativeServerTest, ASecondServerTakesNeitherPortNorSocket) {
