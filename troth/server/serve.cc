@@ -60,6 +60,27 @@ std::string TrustDomainOf(const ServeOptions& options) {
   return std::string(kDefaultTrustDomain);
 }
 
+// Caramel's clients make their subjects of the CA's, and the one in Python can do so only when it
+// begins with a country. XX is no country's (ISO 3166-1, user-assigned).
+absl::StatusOr<DistinguishedName> CaramelRootSubject(const std::string& common_name,
+                                                     const std::string& organization) {
+  std::vector<NameAttribute> attributes = {{"C", "", "XX"}};
+  constexpr size_t kMostOfOrganization = 64;  // RFC 5280 appendix A.1
+  if (organization.size() <= kMostOfOrganization) attributes.push_back({"O", "", organization});
+  attributes.push_back({"OU", "", "Caramel"});
+  attributes.push_back(
+      {"CN", "", common_name.empty() ? "Caramel Signing Certificate" : common_name});
+  return DistinguishedName::FromAttributes(attributes);
+}
+
+// Empty: the usual one.
+absl::StatusOr<DistinguishedName> RootSubject(const ServeOptions& options,
+                                              const std::string& trust_domain) {
+  if (options.one_tier) return CaramelRootSubject(options.root_common_name, trust_domain);
+  if (options.root_common_name.empty()) return DistinguishedName();
+  return DistinguishedName::FromCommonName(options.root_common_name);
+}
+
 absl::Status Create(const AuthorityFolder& folder, const ServeOptions& options) {
   AuthoritySpec spec;
   spec.settings = {.one_tier = options.one_tier,
@@ -69,11 +90,9 @@ absl::Status Create(const AuthorityFolder& folder, const ServeOptions& options) 
   if (auto domain = SpiffeId::Parse("spiffe://" + spec.settings.trust_domain); !domain.ok()) {
     return WithContext(domain.status(), "trust domain");
   }
-  if (!options.root_common_name.empty()) {
-    auto subject = DistinguishedName::FromCommonName(options.root_common_name);
-    if (!subject.ok()) return subject.status();
-    spec.root_subject = *std::move(subject);
-  }
+  auto subject = RootSubject(options, spec.settings.trust_domain);
+  if (!subject.ok()) return subject.status();
+  spec.root_subject = *std::move(subject);
   spec.root_passphrase = options.new_root_passphrase;
   // In a one-tier authority there is one key, and the passphrase is its.
   if (options.one_tier) spec.issuer_passphrase = options.new_root_passphrase;
