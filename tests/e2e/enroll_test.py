@@ -269,10 +269,8 @@ class BadServers(Enroll):
 
     def tls(self, answer):
         """An HTTPS server with a certificate that is trusted here, which answers every request with these bytes."""
-        troth("ca", "init", "--common-name", "ca", "--passphrase", "", "--depot-path", "depot", cwd=self.folder)
-        troth("ca", "request-cert", "--common-name", "web", "-ip", "127.0.0.1", "--passphrase", "", "--depot-path", "depot",
-              cwd=self.folder)
-        troth("ca", "sign", "web", "--CA", "ca", "--depot-path", "depot", cwd=self.folder)
+        if not (self.folder / "depot").exists():
+            self.make_depot()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.folder / "depot/web.crt", self.folder / "depot/web.key")
 
@@ -287,6 +285,12 @@ class BadServers(Enroll):
                 pass
 
         return self.listen(serve)
+
+    def make_depot(self):
+        troth("ca", "init", "--common-name", "ca", "--passphrase", "", "--depot-path", "depot", cwd=self.folder)
+        troth("ca", "request-cert", "--common-name", "web", "-ip", "127.0.0.1", "--passphrase", "", "--depot-path", "depot",
+              cwd=self.folder)
+        troth("ca", "sign", "web", "--CA", "ca", "--depot-path", "depot", cwd=self.folder)
 
     def once(self, server):
         started = time.monotonic()
