@@ -129,5 +129,45 @@ TEST(FailingSyncTest, AGroupThatFailedDoesNotComeBackAfterACrash) {
   }
 }
 
+TEST(FailingReadTest, WhoReadsIsToldAndCanReadLater) {
+  const TestFolder folder;
+  FaultyVfs vfs;
+  const std::string path = folder / "store.db";
+  for (int i = 0; i < 2; ++i) {
+    auto store = OpenSqliteStore(Options(path, vfs));
+    ASSERT_TRUE(store.ok()) << store.status();
+    const std::uint64_t first = i == 0 ? 1 : 41;
+    for (std::uint64_t number = first; number < first + 40; ++number) {
+      ASSERT_TRUE((*store)->WriteAndWait(PieceOf(number)).ok());
+    }
+  }
+  auto store = OpenSqliteStore(Options(path, vfs));
+  ASSERT_TRUE(store.ok()) << store.status();
+  const auto find = [](StoreReader& reader) {
+    return reader.FindRequest(ca_testing::DigestOf(4)).status();
+  };
+  vfs.FailReads(true);
+  EXPECT_EQ(ReasonOf((*store)->Read(find)), Reason::kStoreFailed);
+  // A piece that makes nothing of the failure has decided on what it did not see: neither it nor
+  // its group is kept, though the disk works again for the next.
+  const std::vector<absl::Status> results = ca_testing::WriteAsGroup(
+      **store, {[](StoreTransaction& transaction) {
+                  return transaction.AppendLedger(ca_testing::TestNote(81));
+                },
+                [&](StoreTransaction& transaction) {
+                  find(transaction).IgnoreError();
+                  vfs.FailReads(false);
+                  return absl::OkStatus();
+                },
+                PieceOf(82)});
+  for (const absl::Status& result : results) {
+    EXPECT_EQ(ReasonOf(result), Reason::kStoreFailed);
+  }
+  EXPECT_EQ(PiecesIn(**store, 82).size(), 80U);
+  EXPECT_TRUE((*store)->Read(find).ok());
+  EXPECT_TRUE((*store)->WriteAndWait(PieceOf(81)).ok());
+  EXPECT_EQ(PiecesIn(**store, 81).size(), 81U);
+}
+
 }  // namespace
 }  // namespace troth::store_testing

@@ -59,6 +59,8 @@ class FaultyVfs {
     fail_until_ = fail_from_ + count;
     code_ = code;
   }
+  // Whether reading the main file fails.
+  void FailReads(bool fail) { fail_reads_ = fail; }
   // How many changes there were; whether one has failed.
   std::int64_t seen() const {
     const std::lock_guard lock(mutex_);
@@ -81,7 +83,7 @@ class FaultyVfs {
     FaultyVfs* owner;
     std::string* name;
     sqlite3_file* real;
-    bool is_counted;
+    bool is_counted, is_main;
   };
   static File& Of(sqlite3_file* file) { return *reinterpret_cast<File*>(file); }
 
@@ -112,6 +114,7 @@ class FaultyVfs {
     opened.real = reinterpret_cast<sqlite3_file*>(reinterpret_cast<char*>(file) + sizeof(File));
     constexpr int kKept = SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL;
     opened.is_counted = (flags & kKept) != 0 && (flags & SQLITE_OPEN_READWRITE) != 0;
+    opened.is_main = (flags & SQLITE_OPEN_MAIN_DB) != 0;
     const int code = self.base_->xOpen(self.base_, path, opened.real, flags, out);
     if (code != SQLITE_OK) return code;
     opened.name = new std::string(path == nullptr ? "" : BaseName(path));
@@ -132,6 +135,7 @@ class FaultyVfs {
     return Of(file).real->pMethods->xClose(Of(file).real);
   }
   static int Read(sqlite3_file* file, void* to, int size, sqlite3_int64 offset) {
+    if (Of(file).owner->fail_reads_ && Of(file).is_main) return SQLITE_IOERR_READ;
     return Of(file).real->pMethods->xRead(Of(file).real, to, size, offset);
   }
   static int Write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
@@ -228,7 +232,7 @@ class FaultyVfs {
   mutable std::mutex mutex_;
   std::int64_t seen_ = 0, fail_from_ = 0, fail_until_ = 0;
   int code_ = SQLITE_OK;
-  std::atomic<bool> failed_ = false;
+  std::atomic<bool> failed_ = false, fail_reads_ = false;
   bool remember_ = false;
   std::vector<Change> changes_;
 };

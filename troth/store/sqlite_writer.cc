@@ -241,8 +241,8 @@ absl::Status SqliteWriter::Flush() {
 
   auto next = std::make_shared<IndexTail>(directory->indexed_until);
   current_tail_->set_next(next);
-  // Readers that begin now may still get a snapshot without the new segments.
-  shared_.set_oldest_tail(current_tail_);
+  // Who takes it from now on gets a snapshot that has the segments; who has the old one has both.
+  shared_.set_oldest_tail(next);
   current_tail_ = next;
   state_.tail = std::move(next);
   state_.directory = std::make_shared<const IndexDirectory>(*std::move(directory));
