@@ -1,5 +1,6 @@
 """What end-to-end and interop tests share: the programs, temporary folders, servers that stop by themselves."""
 
+import json
 import os
 import pathlib
 import re
@@ -108,6 +109,47 @@ class Server:
     def __exit__(self, *_):
         self.stop()
         self.log.close()
+
+
+class Authority:
+    """`troth serve` on free ports, with its state in `data`. Use it with `with`."""
+
+    def __init__(self, data, *flags):
+        self.data, self.flags = data, flags
+
+    def __enter__(self):
+        self.log = tempfile.TemporaryFile(mode="w+")
+        self.process = subprocess.Popen(
+            [TROTH, "--json", "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0",
+             *map(str, self.flags)],
+            text=True, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL)
+        line = self.process.stdout.readline()
+        if not line:
+            self.__exit__()
+            raise AssertionError(f"troth serve did not start: {self.errors}")
+        started = json.loads(line)
+        self.https, self.grpc, self.http = started["https"], started["grpc"], started["http"]
+        self.fingerprint = started["root_fingerprint"]
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("troth serve did not stop on SIGTERM")
+        finally:
+            self.process.stdout.close()
+            self.log.seek(0)
+            self.errors = self.log.read()  # what it logged
+            self.log.close()
+
+    def token(self, *names, flags=()):
+        """The text of a new token for these names."""
+        each = [flag for name in names for flag in ("--name", name)]
+        return run(TROTH, "tokens", "create", "--data", self.data, *each, *flags).stdout.strip()
 
 
 class TestCase(unittest.TestCase):

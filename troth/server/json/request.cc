@@ -152,7 +152,8 @@ absl::Status CheckContentType(const HttpRequest& request) {
 
 absl::StatusOr<std::string_view> BearerToken(const HttpRequest& request) {
   constexpr std::string_view kFix =
-      "; send -H \"Authorization: Bearer $(cat token)\" with a token of `troth tokens create`";
+      "; send the field \"Authorization: Bearer TOKEN\" with a token of `troth tokens create` "
+      "(curl: -H @FILE)";
   const std::optional<std::string_view> field = request.Field("Authorization");
   if (!field.has_value()) {
     return MakeError(Reason::kTokenInvalid,

@@ -48,7 +48,8 @@ class MetricsEndpoint final : public Endpoint {
   }
 
   std::vector<std::string> Methods() const override {
-    return {"GET /healthz", "GET /metrics", "GET /crl", "GET /crl/*", "GET /issuer/*"};
+    return {"GET /healthz", "HEAD /healthz", "GET /metrics", "HEAD /metrics", "GET /crl",
+            "HEAD /crl",    "GET /crl/*",    "HEAD /crl/*",  "GET /issuer/*", "HEAD /issuer/*"};
   }
 
  private:
