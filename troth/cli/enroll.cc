@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
@@ -82,7 +83,7 @@ class EnrollRun {
     const absl::StatusOr<EnrollStep> step =
         arguments_.once ? enrollment_->Once() : enrollment_->Wait(WaitOptions());
     line_.Clear();
-    for (const std::string& warning : enrollment_->warnings()) session_.Warn(warning);
+    PrintWarnings();
     if (!step.ok()) return Fail(Explain(step.status()));
     switch (*step) {
       case EnrollStep::kIssued:
@@ -117,15 +118,22 @@ class EnrollRun {
     session_.out << "SHA-256 of the request: " << DigestText() << std::endl;
   }
 
+  // Those that were not printed yet.
+  void PrintWarnings() {
+    const std::vector<std::string> warnings = enrollment_->warnings();
+    for (; warnings_printed_ < warnings.size(); ++warnings_printed_) {
+      session_.Warn(warnings[warnings_printed_]);
+    }
+  }
+
   EnrollWaitOptions WaitOptions() {
     EnrollWaitOptions options;
     options.pausing = [this](const EnrollPause& pause) {
       PrintDigest();
+      line_.Clear();
+      PrintWarnings();
       pause_ = pause;
-      if (!pause.problem.ok()) {
-        line_.Clear();
-        session_.Warn(ToStd(pause.problem.message()));
-      }
+      if (!pause.problem.ok()) session_.Warn(ToStd(pause.problem.message()));
     };
     options.sleep = [this](std::chrono::milliseconds wait) { return Sleep(wait); };
     return options;
@@ -217,6 +225,7 @@ class EnrollRun {
   std::unique_ptr<FileEnrollment> enrollment_;
   EnrollPause pause_;
   bool digest_printed_ = false;
+  size_t warnings_printed_ = 0;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 

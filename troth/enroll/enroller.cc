@@ -310,21 +310,16 @@ absl::StatusOr<EnrollStep> Enroller::MakeRequest() {
   if (absl::Status status = Go(EnrollMove::kMakeRequest); !status.ok()) return status;
   request_pem_ = request->ToPem();
   request_id_.clear();
+  if (protocol_ == EnrollProtocol::kCaramel && key_->public_key().kind() != PublicKey::Kind::kRsa) {
+    warnings_.push_back("Caramel's original server takes a request with a " +
+                        key_->public_key().Describe() +
+                        " key, but cannot sign it; if this is one, use an RSA 2048 key");
+  }
   return EnrollStep::kRequestMade;
 }
 
 absl::StatusOr<ServerAnswer> Enroller::SendRequest() {
-  if (protocol_ == EnrollProtocol::kCaramel) {
-    absl::StatusOr<ServerAnswer> answer = client_.CaramelPost(request_pem_);
-    if (ReasonOf(answer.status()) == Reason::kRequestMalformed &&
-        key_->public_key().kind() != PublicKey::Kind::kRsa) {
-      return MakeError(Reason::kRequestMalformed,
-                       std::string(ToStd(answer.status().message())) +
-                           "; Caramel's original server takes RSA keys only: remove key and "
-                           "request, and use the key type rsa2048");
-    }
-    return answer;
-  }
+  if (protocol_ == EnrollProtocol::kCaramel) return client_.CaramelPost(request_pem_);
   if (!options_.token.empty()) return client_.EnrolWithToken(request_pem_, options_.token);
   absl::StatusOr<ServerAnswer> answer = client_.Submit(request_pem_, options_.profile);
   // Sent, and still not known: it lay there until its time was over, and is not taken again.

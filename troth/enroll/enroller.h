@@ -38,7 +38,7 @@ struct EnrollOptions {
   std::string server = {};     // "ca.example.com", "ca.example.com:8443", "https://..."
   std::string client_id = {};  // the name to be certified
   std::vector<AlternativeName> more_names = {};  // not with Caramel
-  KeyType key_type = KeyType::kP256;             // Caramel's original server takes RSA only
+  KeyType key_type = KeyType::kP256;             // Caramel's original server signs RSA only
   EnrollProtocol protocol = EnrollProtocol::kDetect;
   // Whom to believe to be the authority. When nothing is set, the token's root fingerprint; without
   // a token nobody is believed: there is no trust on first use.

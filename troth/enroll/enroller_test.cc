@@ -619,15 +619,17 @@ TEST_F(EnrollerTest, WhatTheServerAsksToWaitIsPassedOnWithinBounds) {
   EXPECT_EQ(enroller->retry_after(), Seconds(600));
 }
 
-TEST_F(EnrollerTest, CaramelsRefusalOfAnEcKeyNamesTheWayOut) {
-  const auto enroller = Make(caramel_);
+TEST_F(EnrollerTest, AKeyThatCaramelsOriginalServerCannotSignIsWarnedOf) {
+  for (const KeyType type : {KeyType::kP256, KeyType::kRsa2048}) {
+    auto options = Options(caramel_);
+    options.key_type = type;
+    const auto enroller = Make(std::move(options));
+    StepTo(*enroller, kRequestMade);
+    EXPECT_EQ(enroller->warnings().size(), type == KeyType::kRsa2048 ? 0u : 1u);
+  }
+  const auto enroller = Make(json_);
   StepTo(*enroller, kRequestMade);
-  caramel_.intercept = [](const HttpClientRequest&) {
-    return HttpResponse{.status = 400, .body = R"({"status":400,"title":"Bad","detail":"x"})"};
-  };
-  const auto step = enroller->Step();
-  EXPECT_EQ(ReasonOf(step.status()), Reason::kRequestMalformed);
-  EXPECT_THAT(std::string(ToStd(step.status().message())), ::testing::HasSubstr("rsa2048"));
+  EXPECT_THAT(enroller->warnings(), IsEmpty());
 }
 
 TEST_F(EnrollerTest, ConnectionsAreMadeAsTheOptionsSay) {
