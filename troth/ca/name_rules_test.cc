@@ -181,7 +181,7 @@ TEST(NameRulesTest, NamesThatNoCertificateMayHoldAreRefused) {
       {Kind::kDns, "10.0.0.1"},
       {Kind::kDns, "a b"},
       {Kind::kDns, "http://db"},
-      {Kind::kDns, std::string(64, 'a') + ".internal"},
+      {Kind::kDns, std::string(64, 'a').append(".internal")},
       {Kind::kIp, "abc"},
       {Kind::kIp, std::string(10, '\0') + "\xff\xff\x0a" + std::string("\0\0\1", 3)},
       {Kind::kUri, "spiffe://example.org"},
