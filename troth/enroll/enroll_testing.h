@@ -121,8 +121,9 @@ class FakeAuthority {
     std::vector<AlternativeName> names = request.alternative_names();
     if (subject.has_value()) names = {};
     if (names.empty()) {
-      const DistinguishedName& named = subject.value_or(request.subject());
-      names = {*AlternativeName::Parse("dns:" + named.common_name().value_or("nobody"))};
+      const DistinguishedName named = subject.value_or(request.subject());
+      const auto name = AlternativeName::Parse("dns:" + named.common_name().value_or(""));
+      if (name.ok()) names = {*name};
     }
     return Issue_(
         {.serial = SerialNumber::Generate(now),
