@@ -72,11 +72,16 @@ absl::Status CheckListen(std::string_view listen) {
 Service::OperatorOf RemoteOperator(Authority& authority) {
   return [&authority](const grpc::ServerContextBase& context) -> absl::StatusOr<std::string> {
     const std::shared_ptr<const Peer> peer = PeerOf(context);
-    if (!peer->certificate.has_value() || !peer->verified) {
+    if (!peer->certificate.has_value()) {
       return MakeError(Reason::kPeerNotAuthenticated, "this call needs an admin's certificate");
     }
     if (absl::Status issued = authority.CheckIssued(*peer->certificate); !issued.ok()) {
       return issued;
+    }
+    // Trust, lists or policy have changed since the guard let the call in.
+    if (!peer->verified) {
+      return MakeError(Reason::kPeerNotVerified,
+                       "the caller's certificate is no longer trusted; call again to learn why");
     }
     return peer->Describe();
   };
