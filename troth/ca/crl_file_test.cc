@@ -90,5 +90,17 @@ TEST(CrlFileTest, LastsAsLongAsItsCaUnlessToldOtherwise) {
             Reason::kUsageError);
 }
 
+TEST(CrlFileTest, ACaSignsListsUnlessItsKeyUsageSaysOtherwise) {
+  const FakeClock clock;
+  const Signer signer = MakeSigner("ca", clock.now);
+  EXPECT_TRUE(CanSignLists(signer.certificate()));
+  const PrivateKey key = *PrivateKey::Generate(KeyType::kP256);
+  CertificateTemplate what =
+      AuthorityTemplate(*DistinguishedName::FromCommonName("ca"), key.public_key(), 0, clock.now,
+                        clock.now + std::chrono::hours(1));
+  what.key_usage = kKeyCertSign;
+  EXPECT_FALSE(CanSignLists(*IssueSelfSigned(what, key)));
+}
+
 }  // namespace
 }  // namespace troth
