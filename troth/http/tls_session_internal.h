@@ -40,7 +40,7 @@ class TlsSession {
   Result Handshake();
   // Fills the front of `buffer` and says in `got` how much.
   Result Read(std::span<char> buffer, size_t& got);
-  // Not longer than 16 KB: one record. kDone or kFailed.
+  // Makes a record of up to 16 KB, several of more. kDone or kFailed.
   Result Write(std::string_view bytes);
   // Says goodbye.
   void Close();
