@@ -189,11 +189,17 @@ TEST(IssuedWriterTest, WritesLeafChainAndTrustBundleApart) {
 
 TEST(IssuedWriterTest, FollowsTheIssuer) {
   IssuedWriter writer;
-  const IssuedCertificate first = Given("first\n"), second = Given("second\n");
+  const IssuedCertificate first = Given("first\n");
+  IssuedCertificate second = first;  // a new issuer of the same root
+  second.chain_pem = std::make_shared<const std::string>("second\n");
+  IssuedCertificate third = first;
+  third.root_pem = std::make_shared<const std::string>("third\n");
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(TextOf(Parse(writer.Write(first)), "chain"), "first\n");
     EXPECT_EQ(TextOf(Parse(writer.Write(first)), "chain"), "first\n");
     EXPECT_EQ(TextOf(Parse(writer.Write(second)), "chain"), "second\n");
+    EXPECT_EQ(TextOf(Parse(writer.Write(first)), "trust_bundle"), "root\n");
+    EXPECT_EQ(TextOf(Parse(writer.Write(third)), "trust_bundle"), "third\n");
   }
 }
 
