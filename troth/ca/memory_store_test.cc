@@ -1,4 +1,4 @@
-// What the store for tests has beyond an engine's semantics; those are in store_testing.h.
+// The store for tests must do what any engine does (store_testing.h), and a little more.
 #include "troth/ca/memory_store_testing.h"
 
 #include <gtest/gtest.h>
@@ -7,11 +7,28 @@
 #include <vector>
 
 #include "troth/base/reason.h"
+#include "troth/ca/store_testing.h"
 
-namespace troth {
+namespace troth::ca_testing {
 namespace {
 
-using ca_testing::MemoryStore;
+class MemoryStoreUnderTest final : public StoreUnderTest {
+ public:
+  explicit MemoryStoreUnderTest(const Clock& clock) : store_(clock) {}
+  Store& store() override { return store_; }
+  bool Reopen() override { return false; }
+
+ private:
+  MemoryStore store_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Memory, StoreSuite,
+                         ::testing::Values(StoreEngine{
+                             .name = "Memory",
+                             .make = [](const Clock& clock) -> std::unique_ptr<StoreUnderTest> {
+                               return std::make_unique<MemoryStoreUnderTest>(clock);
+                             }}),
+                         StoreEngineName);
 
 absl::Status AppendNote(StoreTransaction& transaction, std::string_view subject) {
   return transaction.AppendLedger({.subject = std::string(subject)});
@@ -90,4 +107,4 @@ TEST(MemoryStoreTest, AReaderKeepsItsViewWhileOthersWrite) {
 }
 
 }  // namespace
-}  // namespace troth
+}  // namespace troth::ca_testing

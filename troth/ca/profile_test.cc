@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "troth/base/file.h"
 #include "troth/base/reason.h"
 
 namespace troth {
@@ -141,6 +142,20 @@ TEST(ProfileFileTest, AnAutomaticProfileCanBeMadeManual) {
   EXPECT_EQ(profiles->standard().approval, Approval::kManual);
   EXPECT_EQ(profiles->standard().automatic, "");
   EXPECT_TRUE(profiles->standard().whole_subject);
+}
+
+TEST(ProfileFileTest, EveryExampleOfTheDocumentationIsOne) {
+  const absl::StatusOr<std::string> page = ReadFile(TROTH_SOURCE_DIR "/docs/profiles.md");
+  ASSERT_TRUE(page.ok()) << page.status();
+  constexpr std::string_view kBegin = "```toml\n";
+  int examples = 0;
+  for (size_t at = page->find(kBegin); at != page->npos; at = page->find(kBegin, at)) {
+    at += kBegin.size();
+    const std::string example = page->substr(at, page->find("```", at) - at);
+    EXPECT_TRUE(Profiles::FromToml(example, Profiles::BuiltIn()).ok()) << example;
+    ++examples;
+  }
+  EXPECT_EQ(examples, 4);
 }
 
 // Each names the line, and the word that was meant.
