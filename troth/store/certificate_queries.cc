@@ -227,7 +227,7 @@ absl::StatusOr<std::vector<CertificateRecord>> SqliteQueries::FindCertificates(
 }
 
 absl::StatusOr<std::uint64_t> SqliteQueries::CountExpiring(Time first, Time last) {
-  const absl::StatusOr<std::uint64_t> all =
+  absl::StatusOr<std::uint64_t> all =
       index_.CountExpiring(IndexKeys::OfTime(SecondsOf(first)), IndexKeys::OfTime(SecondsOf(last)));
   if (!all.ok()) return all;
   absl::StatusOr<SqliteCursor> row = statements_.Use(kRevokedExpiring);

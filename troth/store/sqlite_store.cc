@@ -40,10 +40,10 @@ struct Piece {
 
 class SqliteStore final : public Store {
  public:
-  explicit SqliteStore(const SqliteStoreOptions& options)
-      : options_(options),
-        readers_(options.path, options.vfs, options.cache_bytes / kReadersShare,
-                 options.read_only ? nullptr : &shared_) {}
+  explicit SqliteStore(SqliteStoreOptions options)
+      : options_(std::move(options)),
+        readers_(options_.path, options_.vfs, options_.cache_bytes / kReadersShare,
+                 options_.read_only ? nullptr : &shared_) {}
 
   ~SqliteStore() override {
     if (!thread_.joinable()) return;
@@ -264,7 +264,7 @@ class SqliteStore final : public Store {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(SqliteStoreOptions options) {
-  auto store = std::make_unique<SqliteStore>(options);
+  auto store = std::make_unique<SqliteStore>(std::move(options));
   if (absl::Status started = store->Start(); !started.ok()) return started;
   return store;
 }
