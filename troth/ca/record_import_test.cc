@@ -164,6 +164,15 @@ TEST_F(RecordImportTest, CertificatesThatAreValidAndTheNewestAreTakenAsTheyAre) 
             certificate.serial_number());
 }
 
+TEST_F(RecordImportTest, OfSeveralValidOnesTheLastToEndIsFetched) {
+  ForeignRequest request = Request("client");
+  const std::string longer = Certify(request, "2026-11-01", "2026-11-30");
+  request.certificates = {longer, Certify(request, "2026-11-20", "2026-11-22")};
+  Import({request});
+  EXPECT_EQ(Stored(request)->certificate, Value(Certificate::FromPem(longer)).serial_number());
+  EXPECT_EQ(Stored(request)->certificate_not_after, At("2026-11-30"));
+}
+
 TEST_F(RecordImportTest, AnIdentityWhoseCertificatesHaveAllEndedCanBeRefreshed) {
   ForeignRequest request = Request("asleep");
   request.certificates = {Certify(request, "2026-10-01", "2026-10-03"),
