@@ -126,9 +126,9 @@ absl::StatusOr<std::uint64_t> IndexView::CountExpiring(std::uint64_t first, std:
   std::uint64_t count = found_.size();
   if (first > last) return count;
   for (const auto& segment : now.directory->Of(IndexKind::kExpiry)) {
-    const absl::StatusOr<std::uint64_t> below = segments_.CountBelow(*segment, first);
+    absl::StatusOr<std::uint64_t> below = segments_.CountBelow(*segment, first);
     if (!below.ok()) return below;
-    const absl::StatusOr<std::uint64_t> upto =
+    absl::StatusOr<std::uint64_t> upto =
         last == UINT64_MAX ? segment->entries : segments_.CountBelow(*segment, last + 1);
     if (!upto.ok()) return upto;
     count += *upto - *below;
