@@ -27,15 +27,22 @@ constexpr Base64Alphabet kBase64Url(
 
 // Digits of `bytes` without padding.
 std::string EncodeBase64(const Base64Alphabet& alphabet, std::string_view bytes) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t count = std::min<size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    for (size_t j = 0; j <= count; ++j) out += alphabet.digits[group >> (18 - 6 * j) & 63];
+  const auto byte = [&](size_t at) -> std::uint32_t {
+    return at < bytes.size() ? static_cast<unsigned char>(bytes[at]) : 0;
+  };
+  const auto digit = [&](std::uint32_t group, int shift) {
+    return alphabet.digits[group >> shift & 63];
+  };
+  std::string out((bytes.size() * 4 + 2) / 3, '\0');
+  char* next = out.data();
+  size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3) {
+    const std::uint32_t group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
+    for (int shift = 18; shift >= 0; shift -= 6) *next++ = digit(group, shift);
+  }
+  if (i < bytes.size()) {
+    const std::uint32_t group = byte(i) << 16 | byte(i + 1) << 8;
+    for (int shift = 18; next != out.data() + out.size(); shift -= 6) *next++ = digit(group, shift);
   }
   return out;
 }
@@ -43,19 +50,22 @@ std::string EncodeBase64(const Base64Alphabet& alphabet, std::string_view bytes)
 // Reads what EncodeBase64 writes, and nothing else.
 std::optional<std::string> DecodeBase64(const Base64Alphabet& alphabet, std::string_view digits) {
   if (digits.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  out.reserve(digits.size() / 4 * 3 + 2);
+  std::string out(digits.size() * 3 / 4, '\0');
+  char* next = out.data();
   for (size_t i = 0; i < digits.size(); i += 4) {
     const size_t count = std::min<size_t>(4, digits.size() - i);
-    std::uint32_t group = 0;
+    std::int32_t group = 0;
+    std::int32_t wrong = 0;  // negative once a digit was none
     for (size_t j = 0; j < 4; ++j) {
-      const int value = j < count ? alphabet.values[static_cast<unsigned char>(digits[i + j])] : 0;
-      if (value < 0) return std::nullopt;
-      group = group << 6 | static_cast<std::uint32_t>(value);
+      const std::int32_t value =
+          j < count ? alphabet.values[static_cast<unsigned char>(digits[i + j])] : 0;
+      wrong |= value;
+      group = group << 6 | (value & 63);
     }
+    if (wrong < 0) return std::nullopt;
     // `count` digits hold `count - 1` bytes; what is below them must be zero.
-    if (count < 4 && (group & (0xffffffU >> 8 * (count - 1))) != 0) return std::nullopt;
-    for (size_t j = 0; j + 1 < count; ++j) out += static_cast<char>(group >> (16 - 8 * j) & 0xff);
+    if (count < 4 && (group & (0xffffff >> 8 * (count - 1))) != 0) return std::nullopt;
+    for (size_t j = 0; j + 1 < count; ++j) *next++ = static_cast<char>(group >> (16 - 8 * j));
   }
   return out;
 }

@@ -1,5 +1,6 @@
 #include "troth/server/json/record.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -106,6 +107,19 @@ object TokenObject(const TokenRecord& record) {
   return out;
 }
 
+// Appends a PEM text that the authority has written, in quotes: of all its characters only the line
+// ends need an escape.
+void AppendPem(std::string_view pem, std::string& out) {
+  out += '"';
+  for (size_t at = 0; at < pem.size();) {
+    const size_t end = std::min(pem.find('\n', at), pem.size());
+    out += pem.substr(at, end - at);
+    if (end < pem.size()) out += "\\n";
+    at = end + 1;
+  }
+  out += '"';
+}
+
 // {`name`: [...], "next"}.
 template <typename Record, typename Write>
 std::string List(std::string_view name, const std::vector<Record>& records, Write write,
@@ -175,11 +189,11 @@ std::shared_ptr<const IssuedWriter::Tail> IssuedWriter::TailOf(const IssuedCerti
 
 void IssuedWriter::Append(const IssuedCertificate& issued, std::string& out) {
   const std::shared_ptr<const Tail> tail = TailOf(issued);
-  const std::string leaf = boost::json::serialize(View(issued.certificate.ToPem()));
+  const std::string leaf = issued.certificate.ToPem();
   constexpr std::string_view kName = R"("certificate":)";
-  out.reserve(out.size() + kName.size() + leaf.size() + tail->text.size());
+  out.reserve(out.size() + kName.size() + leaf.size() + leaf.size() / 32 + tail->text.size());
   out += kName;
-  out += leaf;
+  AppendPem(leaf, out);
   out += tail->text;
 }
 
