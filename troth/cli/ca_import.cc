@@ -151,7 +151,8 @@ int RunImport(ImportArguments& arguments, const Session& session) {
   if (!given.ok()) return session.Fail(given.status());
   if (given->has_value()) spec.issuer_passphrase = &**given;
   if (auto domain = SpiffeId::Parse("spiffe://" + spec.settings.trust_domain); !domain.ok()) {
-    return session.Fail(WithContext(domain.status(), "--trust-domain"));
+    return session.Fail(MakeError(
+        Reason::kUsageError, "--trust-domain: " + std::string(ToStd(domain.status().message()))));
   }
   if (!arguments.caramel_database.empty() && !spec.settings.one_tier) {
     return session.Fail(MakeError(Reason::kUsageError,
