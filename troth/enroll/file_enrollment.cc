@@ -81,6 +81,7 @@ absl::StatusOr<std::unique_ptr<FileEnrollment>> FileEnrollment::Open(
   for (const std::string& path : {options.paths.private_key, options.paths.certificate}) {
     if (absl::Status status = MakeFolder(FolderOf(path)); !status.ok()) return status;
   }
+  if (!options.random) options.random = SystemRandom();
   absl::StatusOr<LockedFile> key_file = LockedFile::Acquire(
       options.paths.private_key, {.mode = options.key_mode, .owner = options.owner});
   if (!key_file.ok()) return key_file.status();

@@ -21,7 +21,7 @@ struct FileEnrollmentOptions {
   // `trust` may say nothing when the trust bundle's file is there: it is believed then, before the
   // token. Where `trust` does say, the file, when it is there, holds the CA that certificates must
   // lead to.
-  EnrollOptions enroll = {};
+  EnrollOptions enroll;
   EnrollPaths paths = {};
   // Of the key's file. The other files are 0644; all have the owner.
   mode_t key_mode = 0600;
@@ -32,7 +32,7 @@ struct FileEnrollmentOptions {
     kReplace,  // nobody can: make a new one
   };
   BadKey bad_key = BadKey::kRefuse;
-  RandomSource random = SystemRandom();
+  RandomSource random = nullptr;  // null: the system's
 };
 
 // Holds the lock on the key's file as long as it lives. Not thread-safe.
