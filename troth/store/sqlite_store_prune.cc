@@ -203,7 +203,7 @@ class Pruner {
       absl::StatusOr<SqliteCursor> row = statements_.Use(kCertificate);
       if (!row.ok()) return row.status();
       row->BindNumber(sequence).BindNumber(SecondsOf(before_));
-      const absl::StatusOr<bool> there = row->Step();
+      absl::StatusOr<bool> there = row->Step();
       if (!there.ok() || !*there) return there;
       if (absl::Status kept = KeepNames(row->Bytes(0)); !kept.ok()) return kept;
     }
