@@ -164,7 +164,12 @@ std::string AlternativeName::ToPlainString() const {
 bool IsDnsName(std::string_view name, bool allow_wildcard) {
   if (name.size() > kMaxDnsNameBytes) return false;
   if (allow_wildcard && name.starts_with("*.")) name.remove_prefix(2);
-  return std::ranges::all_of(Split(name, '.'), IsLabel);
+  while (true) {
+    const size_t dot = name.find('.');
+    if (!IsLabel(name.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    name.remove_prefix(dot + 1);
+  }
 }
 
 std::optional<std::string> ParseIpAddress(std::string_view text) {

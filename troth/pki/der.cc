@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <limits>
-#include <vector>
 
 #include "troth/base/encoding.h"
 #include "troth/base/strings.h"
@@ -16,14 +15,18 @@ std::string TagText(std::uint8_t tag) {
   return "tag 0x" + ToHex({reinterpret_cast<const char*>(&tag), 1});
 }
 
-std::string LengthOctets(size_t length) {
-  if (length < 0x80) return std::string(1, static_cast<char>(length));
-  std::string octets;
-  for (size_t rest = length; rest != 0; rest >>= 8) {
-    octets.insert(octets.begin(), static_cast<char>(rest & 0xff));
+// The octets of a length, written from the end of `octets`; how many.
+using LengthBuffer = std::array<char, 1 + sizeof(size_t)>;
+std::string_view LengthOctets(size_t length, LengthBuffer& octets) {
+  auto at = octets.end();
+  if (length < 0x80) {
+    *--at = static_cast<char>(length);
+  } else {
+    for (size_t rest = length; rest != 0; rest >>= 8) *--at = static_cast<char>(rest & 0xff);
+    const auto count = octets.end() - at;
+    *--at = static_cast<char>(0x80 | count);
   }
-  octets.insert(octets.begin(), static_cast<char>(0x80 | octets.size()));
-  return octets;
+  return {at, octets.end()};
 }
 
 // Two digits at `at`, or -1.
@@ -39,16 +42,18 @@ __extension__ typedef unsigned __int128 Arc;
 constexpr Arc kMaxArc = ~Arc{0};
 
 // Arithmetic in 64 bits, where they do, is several times faster.
-std::string Decimal(Arc arc) {
-  if (arc <= std::numeric_limits<std::uint64_t>::max()) {
-    return std::to_string(static_cast<std::uint64_t>(arc));
+void AppendDecimal(std::string& out, Arc arc) {
+  std::array<char, 40> digits;  // 2^128 has 39
+  auto at = digits.end();
+  for (; arc > std::numeric_limits<std::uint64_t>::max(); arc /= 10) {
+    *--at = static_cast<char>('0' + static_cast<int>(arc % 10));
   }
-  std::string digits;
+  auto rest = static_cast<std::uint64_t>(arc);
   do {
-    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(arc % 10)));
-    arc /= 10;
-  } while (arc != 0);
-  return digits;
+    *--at = static_cast<char>('0' + rest % 10);
+    rest /= 10;
+  } while (rest != 0);
+  out.append(at, digits.end());
 }
 
 std::optional<Arc> ParseDecimal(std::string_view digits) {
@@ -69,12 +74,23 @@ std::optional<Arc> ParseDecimal(std::string_view digits) {
   return arc;
 }
 
-std::string Base128(Arc value) {
-  std::string octets(1, static_cast<char>(value & 0x7f));
+void AppendBase128(std::string& out, Arc value) {
+  std::array<char, 19> octets;  // of seven bits each
+  auto at = octets.end();
+  *--at = static_cast<char>(value & 0x7f);
   while ((value >>= 7) != 0) {
-    octets.insert(octets.begin(), static_cast<char>(0x80 | static_cast<unsigned>(value & 0x7f)));
+    *--at = static_cast<char>(0x80 | static_cast<unsigned>(value & 0x7f));
   }
-  return octets;
+  out.append(at, octets.end());
+}
+
+// The arc before the next dot, which is taken off.
+std::optional<Arc> TakeArc(std::string_view& dotted) {
+  const size_t dot = dotted.find('.');
+  const std::optional<Arc> arc = ParseDecimal(dotted.substr(0, dot));
+  // What follows a last dot is an arc as well, an empty one.
+  dotted = dot == std::string_view::npos ? std::string_view() : dotted.substr(dot);
+  return arc;
 }
 
 }  // namespace
@@ -257,6 +273,7 @@ std::optional<std::string> DecodeOid(std::string_view content) {
     return std::nullopt;
   }
   std::string dotted;
+  dotted.reserve(3 * content.size() + 2);
   Arc arc = 0;
   bool arc_begins = true;
   for (const char c : content) {
@@ -268,41 +285,54 @@ std::optional<std::string> DecodeOid(std::string_view content) {
     if (!arc_begins) continue;
     if (dotted.empty()) {
       const unsigned root = arc < 40 ? 0 : arc < 80 ? 1 : 2;
-      dotted = std::to_string(root) + "." + Decimal(arc - root * 40);
-    } else {
-      dotted += "." + Decimal(arc);
+      dotted += static_cast<char>('0' + root);
+      arc -= root * 40;
     }
+    dotted += '.';
+    AppendDecimal(dotted, arc);
     arc = 0;
   }
   return dotted;
 }
 
 std::optional<std::string> EncodeOid(std::string_view dotted) {
-  std::vector<Arc> arcs;
-  for (const std::string_view piece : Split(dotted, '.')) {
-    const std::optional<Arc> arc = ParseDecimal(piece);
+  const std::optional<Arc> root = TakeArc(dotted);
+  if (!root.has_value() || *root > 2 || dotted.empty()) return std::nullopt;
+  dotted.remove_prefix(1);
+  const std::optional<Arc> second = TakeArc(dotted);
+  if (!second.has_value() || *second > (*root < 2 ? Arc{39} : kMaxArc - 80)) return std::nullopt;
+  std::string content;
+  AppendBase128(content, *root * 40 + *second);
+  while (!dotted.empty()) {
+    dotted.remove_prefix(1);
+    const std::optional<Arc> arc = TakeArc(dotted);
     if (!arc.has_value()) return std::nullopt;
-    arcs.push_back(*arc);
+    AppendBase128(content, *arc);
   }
-  if (arcs.size() < 2 || arcs[0] > 2 || arcs[1] > (arcs[0] < 2 ? Arc{39} : kMaxArc - 80)) {
-    return std::nullopt;
-  }
-  std::string content = Base128(arcs[0] * 40 + arcs[1]);
-  for (size_t i = 2; i < arcs.size(); ++i) content += Base128(arcs[i]);
   return content;
+}
+
+void Writer::Length(size_t length) {
+  LengthBuffer buffer;
+  out_ += LengthOctets(length, buffer);
 }
 
 void Writer::Element(std::uint8_t tag, std::string_view content) {
   out_ += static_cast<char>(tag);
-  out_ += LengthOctets(content.size());
+  Length(content.size());
   out_ += content;
 }
 
-void Writer::Nested(std::uint8_t tag, const std::function<void()>& body) {
+size_t Writer::Open(std::uint8_t tag) {
   out_ += static_cast<char>(tag);
-  const size_t at = out_.size();
-  body();
-  out_.insert(at, LengthOctets(out_.size() - at));
+  out_ += '\0';
+  return out_.size();
+}
+
+void Writer::Close(size_t content) {
+  LengthBuffer buffer;
+  const std::string_view octets = LengthOctets(out_.size() - content, buffer);
+  out_.replace(content - 1, 1, octets);
 }
 
 void Writer::Boolean(bool value) {
@@ -323,9 +353,10 @@ void Writer::Oid(std::string_view dotted) {
 }
 
 void Writer::BitString(std::string_view bits, int unused) {
-  std::string content(1, static_cast<char>(unused));
-  content += bits;
-  Element(kBitString, content);
+  out_ += static_cast<char>(kBitString);
+  Length(1 + bits.size());
+  out_ += static_cast<char>(unused);
+  out_ += bits;
 }
 
 void Writer::Timestamp(Time time) {

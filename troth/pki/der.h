@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -109,7 +108,12 @@ class Writer {
   void Raw(std::string_view der) { out_ += der; }
   void Element(std::uint8_t tag, std::string_view content);
   // Writes an element around what `body` writes.
-  void Nested(std::uint8_t tag, const std::function<void()>& body);
+  template <typename Body>
+  void Nested(std::uint8_t tag, const Body& body) {
+    const size_t content = Open(tag);
+    body();
+    Close(content);
+  }
   void Boolean(bool value);
   void Integer(std::uint64_t value);
   void IntegerContent(std::string_view content) { Element(kInteger, content); }
@@ -121,6 +125,11 @@ class Writer {
   void Timestamp(Time time);
 
  private:
+  // Where the content begins, after a length octet that Close sets.
+  size_t Open(std::uint8_t tag);
+  void Close(size_t content);
+  void Length(size_t length);
+
   std::string out_;
 };
 

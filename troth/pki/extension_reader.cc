@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kOcspOid = "1.3.6.1.5.5.7.48.1";
 constexpr std::string_view kCaIssuersOid = "1.3.6.1.5.5.7.48.2";
+constexpr size_t kFewExtensions = 16;
 
 absl::Status Failed(der::Reader& reader, std::string_view field, std::string_view problem) {
   reader.Fail(field, problem);
@@ -296,7 +297,18 @@ absl::Status ReadAuthorityKeyId(std::string_view value, std::optional<std::strin
 absl::Status ReadExtensionList(der::Reader extensions, std::vector<Extension>& out) {
   if (!extensions.status().ok()) return extensions.status();
   if (extensions.AtEnd()) return Failed(extensions, "extensions", "the list is empty");
-  std::set<std::string> seen;
+  const size_t first = out.size();
+  std::set<std::string> seen;  // of a list that is too long to be searched
+  const auto is_there = [&](const std::string& oid) {
+    if (out.size() - first < kFewExtensions) {
+      return std::ranges::find(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(), oid,
+                               &Extension::oid) != out.end();
+    }
+    if (seen.empty()) {
+      for (size_t i = first; i < out.size(); ++i) seen.insert(out[i].oid);
+    }
+    return !seen.insert(oid).second;
+  };
   while (!extensions.AtEnd()) {
     der::Reader reader = extensions.Enter(der::kSequence, "extension");
     Extension extension;
@@ -311,7 +323,7 @@ absl::Status ReadExtensionList(der::Reader extensions, std::vector<Extension>& o
     if (!reader.Read(der::kOctetString, "extension value", value) || !reader.End("extension")) {
       return reader.status();
     }
-    if (!seen.insert(extension.oid).second) {
+    if (is_there(extension.oid)) {
       return Failed(reader, "extension", extension.oid + " is there twice");
     }
     extension.value = value.content;

@@ -154,7 +154,7 @@ std::string TbsDer(const CertificateTemplate& what, const IssuerFields& issuer) 
     writer.Nested(der::ContextConstructed(0), [&] { writer.Integer(2); });  // version 3
     writer.IntegerContent(what.serial.der_content());
     writer.Raw(SignatureAlgorithmToDer(issuer.algorithm));
-    writer.Raw(issuer.name.der());
+    writer.Raw(issuer.name_der);
     writer.Nested(der::kSequence, [&] {
       writer.Timestamp(what.validity.not_before);
       writer.Timestamp(what.validity.not_after);
@@ -226,9 +226,7 @@ absl::StatusOr<Signer> Signer::Create(Certificate certificate, PrivateKey key) {
 absl::StatusOr<Certificate> Issue(const CertificateTemplate& what, const Signer& signer) {
   if (absl::Status checked = CheckTemplate(what); !checked.ok()) return checked;
   const Certificate& ca = signer.certificate();
-  CertificateTemplate cut = what;
-  cut.validity.not_after = std::min(what.validity.not_after, ca.validity().not_after);
-  if (cut.validity.not_after < cut.validity.not_before) {
+  if (ca.validity().not_after < what.validity.not_before) {
     return MakeError(Reason::kCertificateExpired,
                      "the issuer's validity ends at " + FormatTime(ca.validity().not_after) +
                          ", before that of the certificate begins; renew the issuer first");
@@ -240,10 +238,17 @@ absl::StatusOr<Certificate> Issue(const CertificateTemplate& what, const Signer&
                          ", whose path length is 0; issue it from the CA above");
   }
   const IssuerFields issuer{
-      .name = ca.subject(),
+      .name_der = ca.subject().der(),
       .key_id = ca.subject_key_id().has_value() ? *ca.subject_key_id() : KeyIdOf(ca.public_key()),
       .algorithm = signer.key().signature_algorithm()};
-  absl::StatusOr<Certificate> issued = SignAndCheck(cut, issuer, signer.key());
+  absl::StatusOr<Certificate> issued = MakeError(Reason::kInternal, "");
+  if (what.validity.not_after <= ca.validity().not_after) {
+    issued = SignAndCheck(what, issuer, signer.key());
+  } else {
+    CertificateTemplate cut = what;
+    cut.validity.not_after = ca.validity().not_after;
+    issued = SignAndCheck(cut, issuer, signer.key());
+  }
   if (!issued.ok()) return issued;
   if (absl::Status permitted = CheckNamesPermitted(*issued, ca); !permitted.ok()) return permitted;
   return issued;
@@ -260,7 +265,7 @@ absl::StatusOr<Certificate> IssueSelfSigned(const CertificateTemplate& what,
     return MakeError(Reason::kRequestMalformed,
                      "expected a subject in a self-signed certificate, for it is the issuer too");
   }
-  const IssuerFields issuer{.name = what.subject,
+  const IssuerFields issuer{.name_der = what.subject.der(),
                             .key_id = KeyIdOf(what.public_key),
                             .algorithm = key.signature_algorithm()};
   return SignAndCheck(what, issuer, key);

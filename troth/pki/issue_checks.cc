@@ -191,7 +191,7 @@ absl::Status CheckIssued(const Certificate& issued, const CertificateTemplate& w
       {"version", issued.version() == 3},
       {"serial number", issued.serial_number() == what.serial},
       {"signature algorithm", issued.signature_algorithm() == issuer.algorithm},
-      {"issuer", issued.issuer() == issuer.name},
+      {"issuer", issued.issuer().der() == issuer.name_der},
       {"validity", issued.validity() == what.validity},
       {"subject", issued.subject() == what.subject},
       {"public key", issued.public_key() == what.public_key},

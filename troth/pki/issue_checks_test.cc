@@ -81,7 +81,7 @@ TEST(CheckIssuedTest, FindsADifferenceInEveryField) {
       {"authority information access", false, [](Template& t) { t.ca_issuer_urls.clear(); }},
   };
   const Signer root = MakeRoot();
-  const IssuerFields issuer{.name = root.certificate().subject(),
+  const IssuerFields issuer{.name_der = root.certificate().subject().der(),
                             .key_id = *root.certificate().subject_key_id(),
                             .algorithm = SignatureAlgorithm::kEcdsaSha256};
   for (const auto& test : kCases) {
@@ -101,11 +101,12 @@ TEST(CheckIssuedTest, FindsADifferenceInTheIssuer) {
   const Signer root = MakeRoot();
   const CertificateTemplate what = FullLeaf();
   const Certificate issued = Value(Issue(what, root));
-  const IssuerFields right{.name = root.certificate().subject(),
+  const IssuerFields right{.name_der = root.certificate().subject().der(),
                            .key_id = *root.certificate().subject_key_id(),
                            .algorithm = SignatureAlgorithm::kEcdsaSha256};
   IssuerFields other_name = right;
-  other_name.name = Value(DistinguishedName::FromCommonName("x"));
+  const DistinguishedName x = Value(DistinguishedName::FromCommonName("x"));
+  other_name.name_der = x.der();
   IssuerFields other_key = right;
   other_key.key_id[0] = static_cast<char>(other_key.key_id[0] ^ 1);
   IssuerFields other_algorithm = right;

@@ -64,7 +64,7 @@ std::string TbsDer(const CrlTemplate& what, const std::vector<RevokedEntry>& sor
   writer.Nested(der::kSequence, [&] {
     writer.Integer(1);  // version 2
     writer.Raw(SignatureAlgorithmToDer(issuer.algorithm));
-    writer.Raw(issuer.name.der());
+    writer.Raw(issuer.name_der);
     writer.Timestamp(what.this_update);
     writer.Timestamp(what.next_update);
     if (!sorted.empty()) {  // RFC 5280 section 5.1.2.6: absent, not empty
@@ -90,7 +90,7 @@ bool IsAsAsked(const Crl& issued, const CrlTemplate& what, const std::vector<Rev
   der::Reader reader(number.bytes(), "number");
   std::string_view number_content;
   reader.ReadInteger("number", number_content);
-  return issued.issuer() == issuer.name && issued.authority_key_id() == issuer.key_id &&
+  return issued.issuer().der() == issuer.name_der && issued.authority_key_id() == issuer.key_id &&
          issued.signature_algorithm() == issuer.algorithm && issued.number() == number_content &&
          issued.this_update() == what.this_update && issued.next_update() == what.next_update &&
          std::ranges::equal(issued.entries(), sorted, SameEntry);
@@ -114,7 +114,7 @@ absl::StatusOr<Crl> IssueCrl(const CrlTemplate& what, const Signer& signer) {
   if (absl::Status checked = CheckEntries(sorted); !checked.ok()) return checked;
 
   const IssuerFields issuer{
-      .name = ca.subject(),
+      .name_der = ca.subject().der(),
       .key_id = ca.subject_key_id().has_value() ? *ca.subject_key_id() : KeyIdOf(ca.public_key()),
       .algorithm = signer.key().signature_algorithm()};
   const std::string tbs = TbsDer(what, sorted, issuer);

@@ -27,7 +27,7 @@ absl::Status CheckTemplate(const CertificateTemplate& what);
 
 // What goes into a certificate apart from its template.
 struct IssuerFields {
-  DistinguishedName name;
+  std::string_view name_der;  // not owned
   std::string key_id;
   SignatureAlgorithm algorithm;
 };

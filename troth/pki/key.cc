@@ -16,6 +16,8 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/pki/der.h"
+#include "troth/pki/digest.h"
+#include "troth/pki/ecdsa_internal.h"
 #include "troth/pki/key_internal.h"
 #include "troth/pki/openssl_internal.h"
 #include "troth/pki/signature_algorithm.h"
@@ -45,14 +47,15 @@ constexpr size_t kEd25519Bytes = 32;
 
 struct Curve {
   std::string_view oid;
-  std::string_view name;  // for people, and OpenSSL's name of the group
+  std::string_view name;  // for people
   int bits;
   size_t coordinate_bytes;
+  EcCurve id;
 };
 constexpr std::array kCurves = {
-    Curve{"1.2.840.10045.3.1.7", "P-256", 256, 32},
-    Curve{"1.3.132.0.34", "P-384", 384, 48},
-    Curve{"1.3.132.0.35", "P-521", 521, 66},
+    Curve{"1.2.840.10045.3.1.7", "P-256", 256, 32, EcCurve::kP256},
+    Curve{"1.3.132.0.34", "P-384", 384, 48, EcCurve::kP384},
+    Curve{"1.3.132.0.35", "P-521", 521, 66, EcCurve::kP521},
 };
 
 // Keys to which a signature exists that verifies for a good part of all messages: the points of
@@ -94,35 +97,6 @@ bool ReadPositive(der::Reader& reader, std::string_view field, std::string_view&
 }
 
 bool IsOdd(std::string_view magnitude) { return (magnitude.back() & 1) != 0; }
-
-openssl::KeyPtr MakeEcKey(const Curve& curve, std::string_view point) {
-  // Decoding a point into a copy of an empty key of its curve costs a microsecond, building the key
-  // anew fifteen.
-  static const std::array<openssl::KeyPtr, kCurves.size()> kTemplates = [] {
-    std::array<openssl::KeyPtr, kCurves.size()> templates;
-    for (size_t i = 0; i < kCurves.size(); ++i) {
-      std::string name(kCurves[i].name);
-      std::array<OSSL_PARAM, 2> params = {
-          OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name.data(), name.size()),
-          OSSL_PARAM_construct_end()};
-      const openssl::KeyContextPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
-      EVP_PKEY* key = nullptr;
-      if (context != nullptr && EVP_PKEY_fromdata_init(context.get()) == 1 &&
-          EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEY_PARAMETERS, params.data()) == 1) {
-        templates[i].reset(key);
-      }
-    }
-    return templates;
-  }();
-  const EVP_PKEY* blank = kTemplates[static_cast<size_t>(&curve - kCurves.data())].get();
-  if (blank == nullptr) return nullptr;
-  openssl::KeyPtr key(EVP_PKEY_dup(const_cast<EVP_PKEY*>(blank)));
-  if (key == nullptr ||
-      EVP_PKEY_set1_encoded_public_key(key.get(), openssl::Bytes(point), point.size()) != 1) {
-    return nullptr;
-  }
-  return key;
-}
 
 openssl::KeyPtr MakeRsaKey(std::string_view modulus, std::string_view exponent) {
   using BignumPtr = std::unique_ptr<BIGNUM, openssl::Deleter<BN_free>>;
@@ -226,6 +200,21 @@ SignatureTraits TraitsOf(SignatureAlgorithm algorithm) {
   return {Kind::kOther, nullptr, false};
 }
 
+std::string EcdsaDigest(SignatureAlgorithm algorithm, std::string_view message) {
+  const EVP_MD* const method = TraitsOf(algorithm).digest;
+  if (method == openssl::Sha256Method()) {
+    const Sha256Digest digest = Sha256(message);
+    return {digest.begin(), digest.end()};
+  }
+  std::string digest(static_cast<size_t>(EVP_MD_get_size(method)), '\0');
+  unsigned int length = 0;
+  if (EVP_Digest(message.data(), message.size(), openssl::Bytes(digest), &length, method,
+                 nullptr) != 1) {
+    std::abort();  // only when memory is out
+  }
+  return digest;
+}
+
 struct PublicKey::Parts {
   std::string der;
   std::string_view key_bits;  // this and the other views point into `der`
@@ -237,14 +226,17 @@ struct PublicKey::Parts {
   bool pss_only = false;                            // kRsa: id-RSASSA-PSS
   std::optional<SignatureAlgorithm> pss_algorithm;  // the only one, when the key is bound to it
 
-  // Null when OpenSSL refuses the key: its point is not on its curve.
+  // kEc. Looked at once.
+  bool IsPointOnCurve() const {
+    std::call_once(once_, [this] { on_curve_ = IsOnCurve(curve->id, key_bits); });
+    return on_curve_;
+  }
+
+  // kRsa and kEd25519. Null when OpenSSL refuses the key.
   EVP_PKEY* OpenSslKey() const {
     std::call_once(once_, [this] {
       const openssl::ErrorScope errors;
       switch (kind) {
-        case Kind::kEc:
-          key_ = MakeEcKey(*curve, key_bits);
-          break;
         case Kind::kRsa:
           key_ = MakeRsaKey(modulus, exponent);
           break;
@@ -252,12 +244,17 @@ struct PublicKey::Parts {
           key_.reset(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr,
                                                  openssl::Bytes(key_bits), key_bits.size()));
           break;
+        case Kind::kEc:
         case Kind::kOther:
           break;
       }
     });
     return key_.get();
   }
+
+  // Whether an algorithm of this kind of key made the signature.
+  bool Verifies(SignatureAlgorithm algorithm, std::string_view message,
+                std::string_view signature) const;
 
   // Reads the algorithm's parameters and the key after it. False with the error in one of the
   // readers.
@@ -268,7 +265,22 @@ struct PublicKey::Parts {
  private:
   mutable std::once_flag once_;
   mutable openssl::KeyPtr key_;
+  mutable bool on_curve_ = false;
 };
+
+bool PublicKey::Parts::Verifies(SignatureAlgorithm algorithm, std::string_view message,
+                                std::string_view signature) const {
+  if (kind == Kind::kEc) {
+    return VerifyEcdsa(curve->id, key_bits, EcdsaDigest(algorithm, message), signature);
+  }
+  const openssl::ErrorScope errors;
+  EVP_PKEY* const key = OpenSslKey();
+  const openssl::DigestContextPtr context(EVP_MD_CTX_new());
+  return key != nullptr && context != nullptr &&
+         BeginSignature(context.get(), TraitsOf(algorithm), key, EVP_DigestVerifyInit) &&
+         EVP_DigestVerify(context.get(), openssl::Bytes(signature), signature.size(),
+                          openssl::Bytes(message), message.size()) == 1;
+}
 
 bool PublicKey::Parts::ReadEc(der::Reader& algorithm, der::Reader& outer) {
   if (algorithm.PeekTag() != der::kOid) {
@@ -401,22 +413,15 @@ absl::Status PublicKey::Verify(SignatureAlgorithm algorithm, std::string_view me
                      "a signature by " + std::string(NameOf(algorithm)) +
                          " is not one by the key, which is " + parts_->description);
   }
-  EVP_PKEY* key = parts_->OpenSslKey();
-  if (key == nullptr) {
+  if (parts_->kind == Kind::kEc && !parts_->IsPointOnCurve()) {
     return MakeError(
         Reason::kSignatureInvalid,
         "no signature verifies with the key: its point is not on " + parts_->description);
   }
-  const openssl::ErrorScope errors;
-  const openssl::DigestContextPtr context(EVP_MD_CTX_new());
-  if (context == nullptr || !BeginSignature(context.get(), traits, key, EVP_DigestVerifyInit) ||
-      EVP_DigestVerify(context.get(), openssl::Bytes(signature), signature.size(),
-                       openssl::Bytes(message), message.size()) != 1) {
-    return MakeError(Reason::kSignatureInvalid, "the " + std::string(NameOf(algorithm)) +
-                                                    " signature does not verify with the " +
-                                                    parts_->description + " key");
-  }
-  return absl::OkStatus();
+  if (parts_->Verifies(algorithm, message, signature)) return absl::OkStatus();
+  return MakeError(Reason::kSignatureInvalid, "the " + std::string(NameOf(algorithm)) +
+                                                  " signature does not verify with the " +
+                                                  parts_->description + " key");
 }
 
 absl::Status PublicKey::CheckStrength() const {
@@ -431,7 +436,7 @@ absl::Status PublicKey::CheckStrength() const {
           "expected a key on P-256, P-384 or P-521 (uncompressed), Ed25519 or RSA, got " +
               parts_->description);
     case Kind::kEc:
-      if (parts_->OpenSslKey() == nullptr) return malformed("has a point that is not on its curve");
+      if (!parts_->IsPointOnCurve()) return malformed("has a point that is not on its curve");
       return absl::OkStatus();
     case Kind::kEd25519:
       if (IsDegenerateEd25519(parts_->key_bits)) return malformed("is a point of small order");

@@ -4,6 +4,9 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
+#include <string>
+#include <string_view>
+
 #include "absl/status/statusor.h"
 #include "troth/base/secret.h"
 #include "troth/pki/key.h"
@@ -18,6 +21,8 @@ struct SignatureTraits {
   bool pss;
 };
 SignatureTraits TraitsOf(SignatureAlgorithm algorithm);
+// What an ECDSA signature of `algorithm` signs.
+std::string EcdsaDigest(SignatureAlgorithm algorithm, std::string_view message);
 
 // The one private key in `pem`, of any kind that OpenSSL knows; errors as those of
 // PrivateKey::FromPem.

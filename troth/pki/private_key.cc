@@ -7,10 +7,12 @@
 
 #include <array>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/pki/ecdsa_internal.h"
 #include "troth/pki/key.h"
 #include "troth/pki/key_internal.h"
 #include "troth/pki/openssl_internal.h"
@@ -19,9 +21,16 @@
 namespace troth {
 
 struct PrivateKey::Impl {
-  openssl::KeyPtr key;
-  PublicKey public_key;
-  SignatureAlgorithm algorithm;
+  Impl(openssl::KeyPtr given, PublicKey its_public_key, SignatureAlgorithm its_algorithm)
+      : key(std::move(given)),
+        public_key(std::move(its_public_key)),
+        algorithm(its_algorithm),
+        ecdsa(EcdsaSigner::Create(key.get())) {}
+
+  const openssl::KeyPtr key;
+  const PublicKey public_key;
+  const SignatureAlgorithm algorithm;
+  const std::unique_ptr<const EcdsaSigner> ecdsa;  // of an EC key
 };
 
 namespace {
@@ -111,8 +120,7 @@ absl::StatusOr<PrivateKey> PrivateKey::Generate(KeyType type) {
   absl::StatusOr<PublicKey> public_key = PublicKeyOf(key.get());
   if (!public_key.ok()) return public_key.status();
   const SignatureAlgorithm algorithm = AlgorithmFor(*public_key);
-  return PrivateKey(
-      std::make_unique<Impl>(Impl{std::move(key), *std::move(public_key), algorithm}));
+  return PrivateKey(std::make_unique<Impl>(std::move(key), *std::move(public_key), algorithm));
 }
 
 absl::StatusOr<PrivateKey> PrivateKey::FromPem(std::string_view pem, const Secret* passphrase) {
@@ -130,7 +138,7 @@ absl::StatusOr<PrivateKey> PrivateKey::FromPem(std::string_view pem, const Secre
                          public_key->Describe() + "; make a new key");
   }
   const SignatureAlgorithm algorithm = AlgorithmFor(*public_key);
-  PrivateKey read(std::make_unique<Impl>(Impl{*std::move(key), *std::move(public_key), algorithm}));
+  PrivateKey read(std::make_unique<Impl>(*std::move(key), *std::move(public_key), algorithm));
   // Files carry the public half too, and OpenSSL believes it. Found out here, not in a peer's
   // handshake.
   const absl::StatusOr<std::string> signature = read.Sign("troth");
@@ -146,19 +154,25 @@ SignatureAlgorithm PrivateKey::signature_algorithm() const { return impl_->algor
 
 absl::StatusOr<std::string> PrivateKey::Sign(std::string_view message) const {
   const openssl::ErrorScope errors;
-  const openssl::DigestContextPtr context(EVP_MD_CTX_new());
-  size_t length = static_cast<size_t>(EVP_PKEY_get_size(impl_->key.get()));
-  std::string signature(length, '\0');
-  if (context == nullptr ||
-      !BeginSignature(context.get(), TraitsOf(impl_->algorithm), impl_->key.get(),
-                      EVP_DigestSignInit) ||
-      EVP_DigestSign(context.get(), openssl::Bytes(signature), &length, openssl::Bytes(message),
-                     message.size()) != 1) {
-    return MakeError(Reason::kInternal, "cannot sign with the " + impl_->public_key.Describe() +
-                                            " key: " + openssl::TakeError());
+  std::string signature;
+  if (impl_->ecdsa != nullptr) {
+    std::optional<std::string> made = impl_->ecdsa->Sign(EcdsaDigest(impl_->algorithm, message));
+    if (made.has_value()) return *std::move(made);
+  } else {
+    const openssl::DigestContextPtr context(EVP_MD_CTX_new());
+    size_t length = static_cast<size_t>(EVP_PKEY_get_size(impl_->key.get()));
+    signature.resize(length);
+    if (context != nullptr &&
+        BeginSignature(context.get(), TraitsOf(impl_->algorithm), impl_->key.get(),
+                       EVP_DigestSignInit) &&
+        EVP_DigestSign(context.get(), openssl::Bytes(signature), &length, openssl::Bytes(message),
+                       message.size()) == 1) {
+      signature.resize(length);
+      return signature;
+    }
   }
-  signature.resize(length);
-  return signature;
+  return MakeError(Reason::kInternal, "cannot sign with the " + impl_->public_key.Describe() +
+                                          " key: " + openssl::TakeError());
 }
 
 Secret PrivateKey::ToPem(Format format) const {
