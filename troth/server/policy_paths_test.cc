@@ -36,6 +36,7 @@ class PolicyPathsTest : public testing::Test {
         port_->Check({.connection = &leaf_pem, .leaf_pem = leaf_pem, .method = method}));
   }
 
+  LogCapture log_;  // refusals are meant here
   FakeClock clock_;
   PeerAuthority authority_;
   std::shared_ptr<Guard> guard_;
