@@ -147,6 +147,22 @@ TEST(HttpClientTest, SendsAndReceivesTheWholeMessage) {
   EXPECT_EQ(seen->Field("Expect"), std::nullopt);
 }
 
+TEST(HttpClientTest, LargeBodiesAreSentWithoutWaiting) {
+  std::atomic<bool> expects = true;
+  auto options = Https();
+  options.limits.body_bytes = size_t{8} << 20;
+  const auto server =
+      StartServer(std::move(options), [&](const auto& request, const auto& respond) {
+        expects = request->Field("Expect").has_value();
+        respond(HttpResponse{.body = std::to_string(request->body.size())});
+      });
+  const auto answer = NewClient()->Send(
+      {.method = "PUT", .url = UrlOf(*server, "/"), .body = std::string(5'000'000, 'x')});
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->body, "5000000");
+  EXPECT_FALSE(expects);
+}
+
 TEST(HttpClientTest, MethodsAreSentAsTheyAre) {
   const auto server = StartServer(Https());
   const auto client = NewClient();

@@ -151,7 +151,7 @@ bool Connection::OnHeader(bool whole) {
     }
     parser.DropBody();
   }
-  if (parser.expects_continue() && pending_.empty()) Write(kContinue);
+  if (parser.expects_continue()) Write(kContinue);
   return true;
 }
 

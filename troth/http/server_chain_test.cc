@@ -56,7 +56,13 @@ TEST(ServerChainTest, IsBelievedAsTheTrustSays) {
            Case{"another bundle", {leaf, issuer, root}, other_bundle, "issuer_unknown"},
            Case{"without the root", {leaf, issuer}, fingerprint, "issuer_unknown"},
            Case{"another fingerprint", {leaf, issuer, root}, other_fingerprint, "issuer_unknown"},
+           Case{"by fingerprint in any order", {leaf, root, issuer}, fingerprint, "ok"},
            // The right root beside a chain of another authority.
+           Case{"a root for show with a chain",
+                {other.IssueLeaf({.validity = testing::ValidNow()}).certificate, root,
+                 other.certificate()},
+                fingerprint,
+                "issuer_unknown"},
            Case{"a root for show",
                 {other.IssueLeaf({.validity = testing::ValidNow()}).certificate, root},
                 fingerprint,
