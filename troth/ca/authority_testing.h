@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <memory>
 #include <optional>
@@ -35,6 +36,38 @@ class SharedStore final : public Store {
 
  private:
   const std::shared_ptr<Store> inner_;
+};
+
+// Writes that come while it holds wait until they are released; later ones overtake them.
+class HoldingStore final : public Store {
+ public:
+  explicit HoldingStore(std::shared_ptr<Store> inner) : inner_(std::move(inner)) {}
+  ~HoldingStore() override {
+    (void)inner_->WriteAndWait([](StoreTransaction&) { return absl::OkStatus(); });
+  }
+  void Write(Work work, Done done) override {
+    if (hold) {
+      held_.emplace_back(std::move(work), std::move(done));
+    } else {
+      inner_->Write(std::move(work), std::move(done));
+    }
+  }
+  absl::Status Read(const std::function<absl::Status(StoreReader&)>& read) override {
+    return inner_->Read(read);
+  }
+  StoreStatistics Statistics() const override { return inner_->Statistics(); }
+
+  // Of the test's thread only, as are the writes that are held.
+  std::atomic<bool> hold = false;
+  void Release() {
+    hold = false;
+    for (auto& [work, done] : held_) inner_->Write(std::move(work), std::move(done));
+    held_.clear();
+  }
+
+ private:
+  const std::shared_ptr<Store> inner_;
+  std::vector<std::pair<Work, Done>> held_;
 };
 
 // A key with a request for these names; the first is the common name.
@@ -75,19 +108,30 @@ class AuthorityTest : public testing::Test {
     }
     const absl::Status opened = Open();
     ASSERT_TRUE(opened.ok()) << opened;
-    admin_ = authority_->AsOperator("admin");
   }
-  absl::Status Open() {
+  // Over a store whose writes can be held. The authority owns it.
+  HoldingStore& StartHolding() {
+    auto store = std::make_unique<HoldingStore>(store_);
+    HoldingStore& holding = *store;
+    const absl::Status opened = Open(std::move(store));
+    EXPECT_TRUE(opened.ok()) << opened;
+    return holding;
+  }
+  absl::Status Open(std::unique_ptr<Store> store = nullptr) {
     admin_.reset();
     authority_.reset();
+    if (store == nullptr) store = std::make_unique<SharedStore>(store_);
     auto authority = std::make_unique<AuthorityImpl>(AuthorityOptions{.folder = folder_,
                                                                       .settings = settings_,
                                                                       .profiles = profiles_,
                                                                       .crl_lifetime = crl_lifetime_,
                                                                       .clock = &clock_},
-                                                     std::make_unique<SharedStore>(store_));
+                                                     std::move(store));
     const absl::Status opened = authority->Begin();
-    if (opened.ok()) authority_ = std::move(authority);
+    if (opened.ok()) {
+      authority_ = std::move(authority);
+      admin_ = authority_->AsOperator("admin");
+    }
     return opened;
   }
   // As after a kill or a restart.

@@ -154,6 +154,41 @@ TEST_F(RevocationsTest, ARenewalThatRacesWithTheRevocationDoesNotEscape) {
   }
 }
 
+TEST_F(RevocationsTest, ARenewalThatIsSignedAndNotStoredYetIsRefused) {
+  const Certificate first = MustEnrol(Applicant({"db.internal"})).certificate;
+  const Applicant same_key({"other.internal"});
+  const Certificate other = MustEnrol(same_key).certificate;
+  const std::string token = AnyToken();
+  HoldingStore& store = StartHolding();
+  store.hold = true;
+  std::promise<absl::StatusOr<IssuedCertificate>> renewed;
+  std::promise<absl::StatusOr<IssuedCertificate>> enrolled;
+  authority_->Renew(first, Applicant({}).request, {}, caller_,
+                    [&](auto issued) { renewed.set_value(std::move(issued)); });
+  authority_->EnrolWithToken(token, same_key.request, {}, caller_,
+                             [&](auto issued) { enrolled.set_value(std::move(issued)); });
+  store.hold = false;
+  ASSERT_TRUE(admin_->Revoke({.which = "db.internal"}).ok());
+  ASSERT_TRUE(admin_->Revoke({.which = "other.internal"}).ok());
+  store.Release();
+  EXPECT_EQ(ReasonOf(renewed.get_future().get().status()), Reason::kCertificateRevoked);
+  EXPECT_EQ(ReasonOf(enrolled.get_future().get().status()), Reason::kCertificateRevoked);
+}
+
+TEST_F(RevocationsTest, ListsAreMadeAFewTimesASecondAtMost) {
+  constexpr int kTimes = 4;
+  const std::string token = AnyToken(kTimes);
+  std::vector<std::string> serials;
+  for (int i = 0; i < kTimes; ++i) {
+    serials.push_back(Enrol(token, Applicant({"n" + std::to_string(i) + ".internal"}).request)
+                          ->certificate.serial_number()
+                          .ToHex());
+  }
+  const auto start = std::chrono::steady_clock::now();
+  for (const std::string& serial : serials) ASSERT_TRUE(admin_->Revoke({.which = serial}).ok());
+  EXPECT_GE(std::chrono::steady_clock::now() - start, (kTimes - 1) * CrlKeeper::kGap);
+}
+
 TEST_F(RevocationsTest, ManyRevocationsAtOnceShareLists) {
   std::vector<std::string> serials;
   const std::string token = AnyToken(40);

@@ -180,6 +180,22 @@ TEST_F(TokenEnrolmentTest, TheSameRequestByManyAtOnceGetsOneCertificate) {
   EXPECT_EQ(admin_->ListTokens()->front().uses, 1U);
 }
 
+TEST_F(TokenEnrolmentTest, TheSameRequestThatOvertakesTheFirstGetsTheCertificateForBoth) {
+  const Applicant db({"db.internal"});
+  const std::string token = AnyToken(8);
+  HoldingStore& store = StartHolding();
+  store.hold = true;
+  std::promise<absl::StatusOr<IssuedCertificate>> first;
+  authority_->EnrolWithToken(token, db.request, {}, caller_,
+                             [&](auto issued) { first.set_value(std::move(issued)); });
+  store.hold = false;
+  const auto second = Enrol(token, db.request);
+  ASSERT_TRUE(second.ok()) << second.status();
+  store.Release();
+  EXPECT_EQ(first.get_future().get()->certificate, second->certificate);
+  EXPECT_EQ(admin_->ListTokens()->front().uses, 1U);
+}
+
 TEST_F(TokenEnrolmentTest, TheSameRequestWithAnotherTokenOrSecretIsAnotherMatter) {
   const Applicant db({"db.internal"});
   const std::string token = AnyToken();
@@ -300,15 +316,9 @@ TEST_F(TokenEnrolmentTest, ATakenSerialIsReplacedAFewTimes) {
   for (const auto& [times, answer] : {std::pair(2, std::optional<Reason>()),
                                       std::pair(3, std::optional(Reason::kSerialExists))}) {
     const std::string token = AnyToken();
-    authority_.reset();
     auto store = std::make_unique<SerialsTaken>(store_, times);
     SerialsTaken& taken = *store;
-    authority_ = std::make_unique<AuthorityImpl>(
-        AuthorityOptions{
-            .folder = folder_, .settings = settings_, .profiles = profiles_, .clock = &clock_},
-        std::move(store));
-    ASSERT_TRUE(authority_->Begin().ok());
-    admin_ = authority_->AsOperator("admin");
+    ASSERT_TRUE(Open(std::move(store)).ok());
     taken.armed = true;
     EXPECT_EQ(ReasonOf(Enrol(token, Applicant({"a.internal"}).request).status()), answer) << times;
     taken.armed = false;
