@@ -18,7 +18,7 @@ build=${2:-$out.build}
 
 cmake -S "$source_dir" -B "$build" -G Ninja \
   -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr/local -DTROTH_HARDEN=ON \
-  -DTROTH_BUILD_TESTS=OFF -DTROTH_BUILD_EXAMPLES=OFF -DTROTH_BUILD_BENCH=OFF
+  -DTROTH_WERROR=OFF -DTROTH_BUILD_TESTS=OFF -DTROTH_BUILD_EXAMPLES=OFF -DTROTH_BUILD_BENCH=OFF
 cmake --build "$build" --target troth -- -j "${TROTH_BUILD_JOBS:-$(nproc)}"
 
 install -D -m 0755 "$build/troth" "$out/usr/local/bin/troth"
