@@ -95,7 +95,7 @@ absl::StatusOr<ListPtr> HeaderLines(const HttpFields& fields) {
   ListPtr list;
   const auto add = [&](const std::string& line) {
     if (curl_slist* const longer = curl_slist_append(list.get(), line.c_str())) {
-      list.release();
+      static_cast<void>(list.release());  // the same list, or a part of the longer one
       list.reset(longer);
     }
   };
@@ -106,7 +106,9 @@ absl::StatusOr<ListPtr> HeaderLines(const HttpFields& fields) {
                      "\" has a name or a value that a header cannot have");
     }
     has_type = has_type || EqualsIgnoreCaseAscii(name, "content-type");
-    add(value.empty() ? name + ";" : name + ": " + value);
+    std::string line = name;
+    line.append(value.empty() ? ";" : ": ").append(value);
+    add(line);
   }
   // What libcurl would add by itself: a type that the body does not have, and a wait before it.
   if (!has_type) add("Content-Type:");
