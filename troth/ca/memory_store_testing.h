@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "troth/base/reason.h"
+#include "troth/base/strings.h"
 #include "troth/ca/ledger.h"
 #include "troth/ca/records.h"
 #include "troth/ca/store.h"
@@ -60,18 +61,6 @@ struct MemoryState {
     return {.sequence = ledger.rbegin()->first, .hash = ledger.rbegin()->second->hash};
   }
 };
-
-// "*" in `pattern` stands for any run of characters.
-inline bool MatchesGlob(std::string_view pattern, std::string_view text) {
-  const size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == text;
-  if (text.substr(0, star) != pattern.substr(0, star)) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (size_t at = star; at <= text.size(); ++at) {
-    if (MatchesGlob(rest, text.substr(at))) return true;
-  }
-  return false;
-}
 
 // What readers and transactions of the store are. Changes are noted as functions, so that another
 // copy of the state can follow.
@@ -256,7 +245,7 @@ class MemoryTransaction final : public StoreTransaction {
 
   bool Fits(const CertificateRecord& certificate, const CertificateFilter& filter) const {
     if (!filter.name.empty() && std::ranges::none_of(certificate.names, [&](const auto& name) {
-          return MatchesGlob(filter.name, name);
+          return GlobMatches(filter.name, name);
         })) {
       return false;
     }

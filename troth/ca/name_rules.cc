@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <utility>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/base/utf8.h"
 #include "troth/pki/ip_network.h"
 
 namespace troth {
@@ -111,32 +111,6 @@ bool IsInvisible(char32_t c) {
   return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || (c >= 0x200b && c <= 0x200f) ||
          (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
          (c >= 0xfff9 && c <= 0xfffb) || c >= 0xe0000;
-}
-
-// Takes one character off the front of `text`; nothing when it is not UTF-8 (RFC 3629).
-std::optional<char32_t> TakeCharacter(std::string_view& text) {
-  struct Form {
-    std::uint8_t mask, lead;
-    size_t bytes;
-    char32_t least;
-  };
-  static constexpr std::array kForms = {Form{0x80, 0x00, 1, 0}, Form{0xe0, 0xc0, 2, 0x80},
-                                        Form{0xf0, 0xe0, 3, 0x800}, Form{0xf8, 0xf0, 4, 0x10000}};
-  const auto first = static_cast<std::uint8_t>(text.front());
-  for (const Form& form : kForms) {
-    if ((first & form.mask) != form.lead) continue;
-    if (text.size() < form.bytes) return std::nullopt;
-    char32_t c = first & static_cast<std::uint8_t>(~form.mask);
-    for (size_t i = 1; i < form.bytes; ++i) {
-      const auto next = static_cast<std::uint8_t>(text[i]);
-      if ((next & 0xc0) != 0x80) return std::nullopt;
-      c = c << 6 | (next & 0x3f);
-    }
-    if (c < form.least || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return std::nullopt;
-    text.remove_prefix(form.bytes);
-    return c;
-  }
-  return std::nullopt;
 }
 
 std::optional<SpiffeId> SpiffeIdOf(const AlternativeName& name) {
@@ -299,8 +273,8 @@ absl::Status CheckCommonName(std::string_view text) {
     return error("expected a DNS name without a dot at its end");
   }
   size_t characters = 0;
-  for (std::string_view rest = text; !rest.empty(); ++characters) {
-    const std::optional<char32_t> c = TakeCharacter(rest);
+  for (size_t at = 0; at < text.size(); ++characters) {
+    const std::optional<char32_t> c = NextUtf8(text, at);
     if (!c.has_value()) return error("expected UTF-8");
     if (IsInvisible(*c)) return error("expected no control or invisible character");
   }
