@@ -104,8 +104,8 @@ absl::Status Explain(const absl::Status& status, const std::optional<HandshakeFa
   if (reason != Reason::kHandshakeFailed) return status;
   if (alert.has_value() && alert->reason == Reason::kPeerRejectedCertificate &&
       identity != nullptr && !identity->Current()->has_certificate()) {
-    // Some servers (Go before 1.22) have one alert for a certificate that is bad and one that is
-    // not there.
+    // Some servers (older releases of Go) have one alert for a certificate that is bad and one that
+    // is not there.
     return MakeError(Reason::kClientCertificateMissing,
                      "the server requires a client certificate, and none was shown");
   }
