@@ -102,6 +102,13 @@ absl::Status Explain(const absl::Status& status, const std::optional<HandshakeFa
                      "server?");
   }
   if (reason != Reason::kHandshakeFailed) return status;
+  if (alert.has_value() && alert->reason == Reason::kPeerRejectedCertificate &&
+      identity != nullptr && !identity->Current()->has_certificate()) {
+    // Some servers (older releases of Go) have one alert for a certificate that is bad and one that
+    // is not there.
+    return MakeError(Reason::kClientCertificateMissing,
+                     "the server requires a client certificate, and none was shown");
+  }
   if (alert.has_value() && alert->reason != Reason::kHandshakeFailed) {
     return MakeError(alert->reason, alert->message);
   }
