@@ -19,6 +19,14 @@ bool SaysWhomToTrust(const HttpTrust& trust) {
   return trust.bundle.has_value() || trust.root_fingerprint.has_value() || trust.system;
 }
 
+// One of the same second counts: the times of certificates have no finer unit.
+bool IsNewer(const Certificate& candidate, const Certificate& current) {
+  const Validity& offered = candidate.validity();
+  const Validity& held = current.validity();
+  return candidate.der() != current.der() &&
+         (offered.not_before >= held.not_before || offered.not_after > held.not_after);
+}
+
 // When a certificate is due.
 Time DueTimeOf(const Certificate& leaf, std::optional<Seconds> renew_before) {
   const Validity& validity = leaf.validity();
@@ -399,10 +407,7 @@ absl::StatusOr<EnrollStep> Enroller::TakeCertificate(const ServerAnswer& answer)
   }
 
   // A server that was set back to an older state has nothing to offer.
-  const bool newer =
-      current_ == nullptr ||
-      (*identity)->leaf().validity().not_before > current_->leaf().validity().not_before ||
-      (*identity)->leaf().validity().not_after > current_->leaf().validity().not_after;
+  const bool newer = current_ == nullptr || IsNewer((*identity)->leaf(), current_->leaf());
   if (state_ == EnrollState::kRequestMade || state_ == EnrollState::kWaiting || newer) {
     if (absl::Status status = Go(EnrollMove::kIssue); !status.ok()) return status;
   }
