@@ -52,7 +52,7 @@ absl::StatusOr<CertificateRequest> MakeNamedRequest(const PrivateKey& key,
                                                     std::string_view client_id,
                                                     const std::vector<AlternativeName>& more) {
   DistinguishedName subject;
-  if (client_id.size() <= kMaxCommonName) {
+  if (client_id.size() <= kMaxCommonName && !IsUri(client_id)) {
     absl::StatusOr<DistinguishedName> name = DistinguishedName::FromCommonName(client_id);
     if (!name.ok()) return name.status();
     subject = *std::move(name);

@@ -23,8 +23,8 @@ absl::Status CheckClientId(std::string_view client_id);
 absl::StatusOr<CertificateRequest> MakeCaramelRequest(const PrivateKey& key,
                                                       std::string_view client_id,
                                                       const Certificate& authority);
-// For everyone else: CN=`client_id` where it fits, and `client_id` as an alternative name where it
-// is a DNS name, an address, a URI or an email address; then `more`.
+// For everyone else: CN=`client_id` where it fits and is no URI, and `client_id` as an alternative
+// name where it is a DNS name, an address, a URI or an email address; then `more`.
 absl::StatusOr<CertificateRequest> MakeNamedRequest(const PrivateKey& key,
                                                     std::string_view client_id,
                                                     const std::vector<AlternativeName>& more);
