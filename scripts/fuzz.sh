@@ -22,27 +22,25 @@ if ((${#fuzzers[@]} == 0)); then
 fi
 
 export UBSAN_OPTIONS=print_stacktrace=1
-failed=()
-for fuzzer in "${fuzzers[@]}"; do
-  found="build/fuzz/corpus/$fuzzer"
-  findings="build/fuzz/findings/$fuzzer"
+run_one() {
+  local fuzzer=$1 seconds=$2
+  local found="build/fuzz/corpus/$fuzzer" findings="build/fuzz/findings/$fuzzer" log="build/fuzz/$fuzzer.log"
   mkdir -p "$found" "$findings"
-  corpora=("$found")
+  local corpora=("$found")
   if [[ -d "fuzz/corpus/$fuzzer" ]]; then
     corpora+=("fuzz/corpus/$fuzzer")
   fi
-  echo "--- $fuzzer, $seconds s"
-  log="build/fuzz/$fuzzer.log"
   if "build/fuzz/fuzz/$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
     -artifact_prefix="$findings/" -print_final_stats=1 "${corpora[@]}" >"$log" 2>&1; then
-    grep -E 'number_of_executed_units|new_units_added' "$log" || true
+    printf '%-26s %s\n' "$fuzzer" "$(awk '/number_of_executed_units|new_units_added/ { printf "%s %s  ", $1, $2 }' "$log")"
   else
-    tail -n 60 "$log"
-    failed+=("$fuzzer")
+    printf -- '--- %s FAILED\n%s\n' "$fuzzer" "$(tail -n 60 "$log")"
+    return 1
   fi
-done
-
-if ((${#failed[@]} > 0)); then
-  echo "fuzz.sh: these fuzzers found something, see build/fuzz/findings/: ${failed[*]}" >&2
+}
+export -f run_one
+echo "${#fuzzers[@]} fuzzers, $seconds s each"
+if ! printf '%s\0' "${fuzzers[@]}" | xargs -0 -P "$(nproc)" -I{} bash -c 'run_one "$@"' run_one {} "$seconds"; then
+  echo "fuzz.sh: some of these fuzzers found something, see build/fuzz/findings/" >&2
   exit 1
 fi
