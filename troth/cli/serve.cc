@@ -51,8 +51,7 @@ void PrintStart(const Session& session, const Arguments& arguments, RunningAutho
                    {"grpc", running.grpc_address()},
                    {"http", running.http_address()},
                    {"one_tier", one_tier},
-                   {"trust_domain", authority.settings().trust_domain},
-                   {"warnings", running.warnings()}});
+                   {"trust_domain", authority.settings().trust_domain}});
     session.out << std::flush;
     return;
   }
@@ -99,7 +98,6 @@ int RunServe(Session& session, Arguments& arguments) {
   auto running = RunningAuthority::Start(arguments.serve);
   if (!running.ok()) return session.Fail(running.status());
   PrintStart(session, arguments, **running);
-  for (const std::string& warning : (*running)->warnings()) session.Warn(warning);
   stop.Wait();
   if (!session.json) session.err << "stopping" << std::endl;
   (*running)->Shutdown(kPatience);

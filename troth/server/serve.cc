@@ -152,7 +152,6 @@ class RunningAuthorityImpl final : public RunningAuthority {
   }
 
   bool was_created() const override { return created_; }
-  const std::vector<std::string>& warnings() const override { return warnings_; }
   std::string https_address() const override { return https_ ? https_->address() : ""; }
   std::string grpc_address() const override { return grpc_address_; }
   std::string http_address() const override { return http_ ? http_->address() : ""; }
@@ -190,9 +189,6 @@ class RunningAuthorityImpl final : public RunningAuthority {
     if (!profiles.ok()) return profiles.status();
     auto store = OpenSqliteStore({.path = folder_.Database()});
     if (!store.ok()) return store.status();
-    auto keys = OpenAuthority(folder_, options_.ask, options_.clock->Now());
-    if (!keys.ok()) return keys.status();
-    warnings_ = keys->warnings;
     auto authority = Authority::Open({.folder = folder_,
                                       .settings = *settings,
                                       .profiles = *std::move(profiles),
@@ -268,7 +264,6 @@ class RunningAuthorityImpl final : public RunningAuthority {
   const ServeOptions options_;
   const AuthorityFolder folder_;
   bool created_ = false;
-  std::vector<std::string> warnings_;
   std::string grpc_address_;
 
   // In the order of their making: what listens goes first, the lock last.

@@ -38,12 +38,11 @@ struct ServeOptions {
 class RunningAuthority {
  public:
   // Makes the authority on the first start. Errors: file_locked (another process holds the folder),
-  // connection_failed, and those of OpenAuthority and OpenSqliteStore.
+  // connection_failed, and those of Authority::Open and OpenSqliteStore.
   static absl::StatusOr<std::unique_ptr<RunningAuthority>> Start(ServeOptions options);
   virtual ~RunningAuthority() = default;
 
   virtual bool was_created() const = 0;  // by this start
-  virtual const std::vector<std::string>& warnings() const = 0;
   virtual std::string https_address() const = 0;  // "127.0.0.1:8443", empty: none
   virtual std::string grpc_address() const = 0;
   virtual std::string http_address() const = 0;
