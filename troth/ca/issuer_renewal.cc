@@ -232,6 +232,12 @@ absl::Status MakeIssuer(const AuthorityFolder& folder, const NewIssuer& issuer,
                         const AskPassphrase& ask, const Clock& clock) {
   const absl::StatusOr<Certificate> root = ReadRoot(folder);
   if (!root.ok()) return root.status();
+  if (!FileExists(folder.RootKey())) {
+    return MakeError(Reason::kFileNotFound,
+                     "the root's key is not in the folder ('" + folder.RootKey() +
+                         "' is not there); put it back for the moment, or, where the root is "
+                         "elsewhere, use `troth issuer request`, `sign` and `activate`");
+  }
   absl::StatusOr<PrivateKey> root_key = ReadDepotKey(folder.RootKey(), ask);
   if (!root_key.ok()) return root_key.status();
   const absl::StatusOr<Signer> signer = Signer::Create(*root, *std::move(root_key));

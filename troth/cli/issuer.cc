@@ -23,7 +23,8 @@ constexpr const char* kExamples = R"(Examples:
   troth issuer renew --data /var/lib/troth                  where root.key lies in the folder
   With the root elsewhere:
     troth issuer request --data /var/lib/troth              writes issuer.next.csr; take it to the root
-    troth issuer sign issuer.next.csr --root-certificate root.pem --root-key root.key --out issuer.new.pem
+    troth issuer sign issuer.next.csr --root-certificate root.pem --root-key root.key --out issuer.new.pem \
+        --trust-domain ca.example.org                       (`request` prints this line, with what it needs)
     troth issuer activate issuer.new.pem --data /var/lib/troth
 
 An authority that runs takes the new issuer over by itself. The old one's certificate is kept for what it signed.)";
@@ -31,7 +32,7 @@ An authority that runs takes the new issuer over by itself. The old one's certif
 struct Arguments {
   std::string data = "authority";
   std::string lifetime = "1 year";
-  std::string request, root_certificate, root_key, public_url, out, file;
+  std::string request, root_certificate, root_key, trust_domain, public_url, out, file;
   std::vector<std::string> revoked;
   PassphraseOptions passphrase;
 };
@@ -82,19 +83,31 @@ int RunRenew(const Session& session, const Arguments& arguments) {
   return PrintIssuer(session, folder);
 }
 
+// The root's machine knows nothing of the authority: the line says what the issuer must hold.
+std::string SignCommand(const AuthoritySettings& settings) {
+  std::string line =
+      "troth issuer sign issuer.next.csr --root-certificate root.pem --root-key root.key --out "
+      "issuer.new.pem";
+  if (!settings.trust_domain.empty()) line += " --trust-domain " + settings.trust_domain;
+  if (!settings.public_url.empty()) line += " --public-url " + settings.public_url;
+  return line;
+}
+
 int RunRequest(const Session& session, const Arguments& arguments) {
   const AuthorityFolder folder(arguments.data);
   const auto given = arguments.passphrase.Given();
   if (!given.ok()) return session.Fail(given.status());
   const auto path = PrepareIssuer(folder, given->has_value() ? &given->value() : nullptr);
   if (!path.ok()) return session.Fail(path.status());
+  const auto settings = ReadSettings(folder);
+  if (!settings.ok()) return session.Fail(settings.status());
+  const std::string next = SignCommand(*settings);
   if (session.json) {
-    session.Print(JsonObject({{"request", *path}}));
+    session.Print(JsonObject({{"request", *path}, {"next", next}}));
     return kExitDone;
   }
   session.out << "Wrote " << *path << "; where the root is, run\n"
-              << "  troth issuer sign issuer.next.csr --root-certificate root.pem --root-key "
-                 "root.key --out issuer.new.pem\n"
+              << "  " << next << "\n"
               << "and then here\n"
               << "  troth issuer activate issuer.new.pem --data " << folder.path() << "\n";
   return kExitDone;
@@ -109,8 +122,9 @@ int RunSign(const Session& session, const Arguments& arguments) {
       {.certificate = arguments.root_certificate, .key = arguments.root_key, .crl = ""},
       Ask(arguments, session), session.clock.Now());
   if (!root.ok()) return session.Fail(root.status());
-  const auto issuer =
-      SignIssuer(*root, *request, *lifetime, {.public_url = arguments.public_url}, session.clock);
+  const auto issuer = SignIssuer(
+      *root, *request, *lifetime,
+      {.trust_domain = arguments.trust_domain, .public_url = arguments.public_url}, session.clock);
   if (!issuer.ok()) return session.Fail(issuer.status());
 
   std::vector<RevokedEntry> revoked;
@@ -182,6 +196,8 @@ void AddIssuerCommand(CLI::App& app, Session& session) {
   sign->add_option("REQUEST", arguments->request, "issuer.next.csr")->required();
   sign->add_option("--root-certificate", arguments->root_certificate)->required();
   sign->add_option("--root-key", arguments->root_key)->required();
+  sign->add_option("--trust-domain", arguments->trust_domain,
+                   "The authority's, as in its authority.toml; becomes part of the issuer's name");
   sign->add_option("--public-url", arguments->public_url,
                    "The authority's, as in its authority.toml, when it has one");
   sign->add_option("--revoke", arguments->revoked,
