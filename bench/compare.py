@@ -10,9 +10,7 @@ import argparse
 import contextlib
 import datetime
 import json
-import os
 import pathlib
-import platform
 import random
 import statistics
 import subprocess
@@ -21,6 +19,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
+from report import (Machine, command_line, describe_machine, go_module_version, go_version, meanwhile,  # noqa: E402
+                    openssl_version, output, progress, spread, table, wipe_progress, write_into)
 from troth_testing import Server  # noqa: E402
 
 
@@ -84,6 +84,13 @@ def variants(binaries, folder, go_sping):
             yield Variant(GO, mode, [go_sping, "serve", "-listen", "127.0.0.1:0", "-mode", mode, *flags("-")])
 
 
+def describe(go_sping):
+    facts = describe_machine() + ["gRPC " + output("pkg-config", "--modversion", "grpc++"), openssl_version()]
+    if go_sping:
+        facts.append(f"gRPC-Go {go_module_version(go_sping, 'google.golang.org/grpc')}, {go_version()}")
+    return ", ".join(facts)
+
+
 def measure(binaries, folder, variant, server, kind, at_once, window):
     done = subprocess.run(
         [str(a) for a in (binaries / "bench" / "load", kind, "--library", variant.client, "--mode", variant.mode,
@@ -93,67 +100,6 @@ def measure(binaries, folder, variant, server, kind, at_once, window):
     if done.returncode != 0:
         raise SystemExit(f"{MODES[variant.mode]}, {variant.name}, {kind}: {done.stderr}{server.errors()}")
     return json.loads(done.stdout)
-
-
-class Machine:
-    """What else ran on the machine, as the average number of cores it kept busy."""
-
-    def __init__(self):
-        self.start = self.read()
-
-    @staticmethod
-    def read():
-        ticks = [int(word) for word in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
-        busy, steal, total = sum(ticks[0:3]) + sum(ticks[5:7]), ticks[7], sum(ticks[0:8])
-        times = os.times()
-        own = times.user + times.system + times.children_user + times.children_system
-        return busy, steal, total, own * os.sysconf("SC_CLK_TCK")
-
-    def others(self):
-        """(cores that other programs used, cores' time that the hypervisor gave to others); call it when the servers have ended."""
-        busy, steal, total, own = (b - a for a, b in zip(self.start, self.read()))
-        cores = os.cpu_count()
-        return max(0, busy - own) * cores / total, steal * cores / total
-
-
-def describe_machine(go_sping):
-    def output(*argv):
-        with contextlib.suppress(OSError, subprocess.CalledProcessError):
-            return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
-        return ""
-
-    model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().split("\n")
-                  if line.startswith("model name")), platform.machine())
-    facts = [f"{os.cpu_count()} cores ({model})", f"Linux {platform.release().split('-')[0]}",
-             "gRPC " + output("pkg-config", "--modversion", "grpc++"), output("openssl", "version").rsplit(" (")[0]]
-    if go_sping:
-        modules = output("go", "version", "-m", str(go_sping)).split()
-        grpc = modules[modules.index("google.golang.org/grpc") + 1] if "google.golang.org/grpc" in modules else ""
-        facts.append(f"gRPC-Go {grpc}, {' '.join(output('go', 'version').split()[2:3])}")
-    return ", ".join(facts)
-
-
-def spread(values, digits):
-    """'median (least-greatest)'"""
-    values = [v for v in values if v is not None]
-    if not values:
-        return ""
-    if len(values) == 1:
-        return f"{values[0]:.{digits}f}"
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
-
-
-def table(head, rows):
-    """Markdown that is readable as it is. Columns of names are set to the left, those of figures to the right."""
-    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
-    left = [title in ("server", "what", "case", "goal", "") for title in head]
-
-    def line(cells):
-        return "| " + " | ".join(str(c).ljust(w) if l else str(c).rjust(w)
-                                 for c, w, l in zip(cells, widths, left)) + " |"
-
-    rule = "|" + "|".join("-" * (w + 2) if l else "-" * (w + 1) + ":" for w, l in zip(widths, left)) + "|"
-    return "\n".join([line(head), rule, *map(line, rows)])
 
 
 class Results:
@@ -233,25 +179,12 @@ def read_decisions(path):
             for r in medians]
 
 
-def command_line():
-    """How to measure the same again: without the flags that only say where things are."""
-    words, rest = [], iter(sys.argv[1:])
-    for word in rest:
-        if word in ("--decisions", "--into", "--out"):
-            next(rest)
-        else:
-            words.append(word)
-    return " ".join(["bench/run.sh", *words])
-
-
 def report(results, arguments, machine, description):
-    others, stolen = machine.others()
     decisions = read_decisions(arguments.decisions)
     lines = [
-        f"Measured on {datetime.date.today().isoformat()} with `{command_line()}` ({arguments.rounds} rounds, windows "
+        f"Measured on {datetime.date.today().isoformat()} with `{command_line('bench/run.sh', ('--decisions', '--into', '--out'))}` ({arguments.rounds} rounds, windows "
         f"of {arguments.window:g} s): {description}.",
-        f"Meanwhile other programs used {others:.2f} cores and the hypervisor took {stolen:.2f}."
-        + (" Too much: the figures are not to be relied on." if others + stolen > 0.1 else ""),
+        meanwhile(machine),
         "",
         "Medians (least-greatest).",
         "", "### Goals", "", results.goals(decisions),
@@ -266,18 +199,6 @@ def report(results, arguments, machine, description):
             if any((m, k) == (mode, kind) for m, _, k, _ in results.samples):
                 lines += ["", f"### {mode_title}: {title}", "", results.table(mode, kind, counts)]
     return "\n".join(lines) + "\n"
-
-
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
-
-
-def write_into(path, text):
-    """Replaces what stands between the two marks of a document."""
-    before, _, rest = path.read_text().partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        raise SystemExit(f"{path}: expected the lines {BEGIN.strip()} and {END.strip()}")
-    path.write_text(before + BEGIN + "\n" + text + "\n" + END + after)
 
 
 def parse_arguments():
@@ -326,19 +247,16 @@ def main():
                         if kind == "handshakes" and variant.mode == "insecure":
                             continue
                         count += 1
-                        if sys.stderr.isatty():
-                            print(f"\r{count}/{total} {kind} {at_once}: {MODES[variant.mode]}, {variant.name}\x1b[K",
-                                  end="", file=sys.stderr, flush=True)
+                        progress(f"{count}/{total} {kind} {at_once}: {MODES[variant.mode]}, {variant.name}")
                         results.add(variant, kind, at_once,
                                     measure(binaries, folder, variant, server, kind, at_once, arguments.window))
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
-    text = report(results, arguments, machine, describe_machine(go_sping))
+    wipe_progress()
+    text = report(results, arguments, machine, describe(go_sping))
     print(text)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text)
     if arguments.into:
-        write_into(arguments.into, text)
+        write_into(arguments.into, "measured", text)
     arguments.out.with_suffix(".json").write_text(json.dumps(
         [{"mode": m, "server": n, "kind": k, "at_once": a, "rounds": r} for (m, n, k, a), r in results.samples.items()],
         indent=1))

@@ -25,12 +25,16 @@
 #include <utility>
 #include <vector>
 
-#include "troth/base/time.h"
+#include "bench/store_filling.h"
 #include "troth/ca/records.h"
 #include "troth/store/sqlite_store.h"
 
 namespace troth {
 namespace {
+
+using bench::MakeNote;
+using bench::MakeRecord;
+using bench::NameOf;
 
 std::uint64_t stored = 10'000;
 std::string folder = std::filesystem::temp_directory_path().string();
@@ -39,33 +43,6 @@ double ProcessCpuSeconds() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-std::string NameOf(std::uint64_t number) {
-  return "host-" + std::to_string(number) + ".web.internal";
-}
-
-CertificateRecord MakeRecord(std::uint64_t number) {
-  const Time now = Clock::System().Now();
-  const SerialNumber serial = SerialNumber::Generate(now);
-  return {.serial = serial,
-          .issuer = 1,
-          .profile = "default",
-          .lineage = serial,
-          .request = Sha256(std::to_string(number)),
-          .token = "5f2c81a09d3e6b77",
-          .issued_at = now,
-          .not_after = now + std::chrono::hours(24 * 30) + Seconds(number % 86400),
-          .names = {NameOf(number)},
-          .der = std::string(620, static_cast<char>(number))};
-}
-
-LedgerNote MakeNote(const CertificateRecord& record) {
-  return {.at = record.issued_at,
-          .actor = "token 5f2c81a09d3e6b77",
-          .action = "issue",
-          .subject = record.serial.ToHex(),
-          .detail = "profile=default names=" + record.names.front()};
 }
 
 void Require(const absl::Status& status) {
@@ -133,10 +110,8 @@ class Fixture {
 
   Store& store() { return *store_; }
   std::vector<CertificateRecord> Make(size_t count) {
-    std::vector<CertificateRecord> records;
-    records.reserve(count);
-    for (size_t i = 0; i < count; ++i) records.push_back(MakeRecord(next_++));
-    return records;
+    next_ += count;
+    return bench::MakeRecords(next_ - count, count);
   }
   std::uint64_t count() const { return next_; }
   std::string path() const { return folder_ + "/store.db"; }
@@ -148,20 +123,8 @@ class Fixture {
     auto opened = OpenSqliteStore({.path = path()});
     Require(opened.status());
     store_ = *std::move(opened);
-    while (next_ < stored) Fill(std::min<std::uint64_t>(stored - next_, 4096));
-  }
-
-  void Fill(size_t count) {
-    const std::vector<CertificateRecord> records = Make(count);
-    Require(store_->WriteAndWait([&records](StoreTransaction& transaction) {
-      for (const CertificateRecord& record : records) {
-        if (absl::Status added = transaction.AddCertificate(record); !added.ok()) return added;
-        if (absl::Status noted = transaction.AppendLedger(MakeNote(record)); !noted.ok()) {
-          return noted;
-        }
-      }
-      return absl::OkStatus();
-    }));
+    Require(bench::FillStore(*store_, next_, stored));
+    next_ += stored;
   }
 
   std::string folder_;

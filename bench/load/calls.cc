@@ -64,7 +64,7 @@ Measurement MeasureCalls(const Load& load) {
 
   Measurement result;
   result.latencies.reserve(1 << 20);
-  Window window(load.server);
+  Window window({load.server});
   bool open = false;
   const auto opens = SteadyClock::now() + load.warm_up;
   auto closes = SteadyClock::time_point::max();

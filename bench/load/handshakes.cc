@@ -57,7 +57,7 @@ Measurement MeasureHandshakes(const Load& load) {
     });
   }
 
-  Window window(load.server);
+  Window window({load.server});
   std::this_thread::sleep_for(load.warm_up);
   window.Open();
   open = true;

@@ -1,32 +1,14 @@
 // Puts load on a server for a moment and prints one line of JSON with what was measured.
 // bench/compare.py runs it.
-#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include "bench/load/flags.h"
 #include "bench/load/measurement.h"
 
 namespace bench {
 namespace {
-
-double Microseconds(Nanoseconds time) { return static_cast<double>(time.count()) / 1e3; }
-
-double Percentile(std::vector<Nanoseconds>& sorted, double share) {
-  const auto index = static_cast<size_t>(share * static_cast<double>(sorted.size() - 1));
-  return Microseconds(sorted[index]);
-}
-
-void Print(Measurement measured) {
-  std::ranges::sort(measured.latencies);
-  const auto count = static_cast<double>(measured.latencies.size());
-  std::printf(
-      "{\"count\": %.0f, \"per_second\": %.2f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
-      "\"server_cpu_us\": %.3f, \"client_cpu_us\": %.3f}\n",
-      count, count / (Microseconds(measured.elapsed) / 1e6), Percentile(measured.latencies, 0.50),
-      Percentile(measured.latencies, 0.99), Microseconds(measured.server_cpu) / count,
-      Microseconds(measured.client_cpu) / count);
-}
 
 int Main(int argc, char** argv) {
   CLI::App app{"Puts load on a server and prints what was measured as JSON."};
@@ -49,8 +31,7 @@ int Main(int argc, char** argv) {
   load.credentials =
       MakeChannelCredentials(credentials.library, credentials.mode, credentials.certificates);
   Measurement measured = calls->parsed() ? MeasureCalls(load) : MeasureHandshakes(load);
-  if (measured.latencies.empty()) throw std::runtime_error("nothing ended in the window");
-  Print(std::move(measured));
+  PrintMeasurement(std::move(measured));
   return 0;
 }
 
