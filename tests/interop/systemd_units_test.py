@@ -14,7 +14,7 @@ class SystemdUnits(TestCase):
     def setUp(self):
         super().setUp()
         # As they would be installed, with the program where it is here.
-        for unit in UNITS.glob("troth-enroll@*"):
+        for unit in UNITS.glob("troth-*"):
             self.put(unit.name, unit.read_text().replace("/usr/local/bin/troth", str(pathlib.Path(TROTH).resolve())))
         self.put("db.service", "[Unit]\nDescription=A service that needs a certificate\n\n[Service]\nExecStart=/bin/true\n")
         drop_in = (UNITS / "example.service.d" / "10-certificate.conf").read_text()
@@ -33,7 +33,7 @@ class SystemdUnits(TestCase):
         return done.returncode, ours
 
     def test_service_and_timer_are_understood(self):
-        for unit in ("troth-enroll@pump-7.example.com.service", "troth-enroll@pump-7.example.com.timer"):
+        for unit in ("troth-enroll@pump-7.example.com.service", "troth-enroll@pump-7.example.com.timer", "troth-serve.service"):
             self.assertEqual(self.verify(unit), (0, []), unit)
 
     def test_a_service_with_the_drop_in_is_understood(self):
@@ -58,12 +58,25 @@ class SystemdUnits(TestCase):
         self.assertIn("fingerprint", done.stderr)
         self.assertNotIn("--help", done.stdout)
 
-    def test_what_it_may_do_is_little(self):
-        done = run(tool("systemd-analyze"), "security", "--offline=yes", "troth-enroll@.service", cwd=self.folder, check=False,
-                   env={"SYSTEMD_UNIT_PATH": f"{self.folder}:"})
-        exposure = re.search(r"exposure level for troth-enroll@\S+: ([\d.]+)", done.stdout)
-        self.assertIsNotNone(exposure, done.stdout + done.stderr)
-        self.assertLess(float(exposure.group(1)), 5.0, done.stdout)
+    def test_the_authority_starts_with_options_that_it_has(self):
+        text = (self.folder / "troth-serve.service").read_text()
+        options = re.search(r"^#   TROTH_SERVE_OPTIONS=(.*)$", text, re.M).group(1)
+        more = re.search(r'^#   Environment=TROTH_SERVE_MORE="(.*)"$', text, re.M).group(1).replace("%d", str(self.folder))
+        command = re.search(r"^ExecStart=(.*)$", text, re.M).group(1).replace("%S", str(self.folder))
+        command = command.replace("$TROTH_SERVE_OPTIONS", options).replace("$TROTH_SERVE_MORE", more)
+        done = run(*command.split(), check=False)
+        # Everything was understood; the passphrase's file is not there.
+        self.assertEqual(done.returncode, 66, done.stderr)
+        self.assertIn("file_not_found", done.stderr)
+        self.assertFalse((self.folder / "troth-authority").exists())
+
+    def test_what_they_may_do_is_little(self):
+        for unit, most in ("troth-enroll@.service", 5.0), ("troth-serve.service", 2.5):
+            done = run(tool("systemd-analyze"), "security", "--offline=yes", unit, cwd=self.folder, check=False,
+                       env={"SYSTEMD_UNIT_PATH": f"{self.folder}:"})
+            exposure = re.search(r"exposure level for troth-\S+: ([\d.]+)", done.stdout)
+            self.assertIsNotNone(exposure, done.stdout + done.stderr)
+            self.assertLess(float(exposure.group(1)), most, done.stdout)
 
 
 if __name__ == "__main__":

@@ -132,41 +132,16 @@ std::string RenewalOf(const AuthorityFolder& folder) {
                "root's key is";
 }
 
-void WarnOfRoot(const AuthorityFolder& folder, AuthorityKeys& keys, Time now) {
-  if (FileExists(folder.RootKey()) && LiesInTheClear(folder.RootKey())) {
-    keys.warnings.push_back("the root's key lies in the clear beside the issuer's, in " +
-                            Quoted(folder.RootKey()) +
-                            ": who takes this machine over can make another issuer; move it away");
-  }
-  const absl::StatusOr<Crl> list = ReadCrl(folder.CrlFile(0), keys.root);
+void WarnOfRootsList(const AuthorityFolder& folder, const Certificate& root, Time now,
+                     std::vector<std::string>& warnings) {
+  const absl::StatusOr<Crl> list = ReadCrl(folder.CrlFile(0), root);
   if (!list.ok()) {
-    keys.warnings.push_back(
+    warnings.push_back(
         "the root has no revocation list (" + std::string(ToStd(list.status().message())) +
         "): who checks the whole chain will refuse every certificate; " + RenewalOf(folder));
-    return;
-  }
-  const Time end = list->next_update().value_or(now);
-  if (end < now + kWarnBefore) {
-    keys.warnings.push_back("the root's revocation list is good until " + FormatTime(end) +
-                            " only: " + RenewalOf(folder) + ", which makes a new one");
-  } else if (!FileExists(folder.RootKey())) {
-    keys.warnings.push_back(
-        "the root's key is not here: the root's revocation list stays as it "
-        "is until " +
-        FormatTime(end));
-  }
-}
-
-void WarnOfEnds(const AuthorityFolder& folder, AuthorityKeys& keys, Time now) {
-  const Time issuer_end = keys.issuer.certificate().validity().not_after;
-  const Time root_end = keys.root.validity().not_after;
-  if (root_end < now + 12 * kWarnBefore) {
-    keys.warnings.push_back("the root ends on " + FormatTime(root_end) +
-                            "; make a new authority, and have it trusted everywhere before");
-  }
-  if (keys.issuer.certificate() != keys.root && issuer_end < now + kWarnBefore) {
-    keys.warnings.push_back("the issuer ends on " + FormatTime(issuer_end) +
-                            ", and no certificate outlives it; " + RenewalOf(folder));
+  } else if (const Time end = list->next_update().value_or(now); end < now + kWarnBefore) {
+    warnings.push_back("the root's revocation list is good until " + FormatTime(end) +
+                       " only: " + RenewalOf(folder) + ", which makes a new one");
   }
 }
 
@@ -194,14 +169,10 @@ absl::StatusOr<AuthorityKeys> OpenOneTier(const AuthorityFolder& folder, const C
   if (!valid.ok()) return valid;
   absl::StatusOr<Signer> signer = ReadSigner(folder.RootKey(), root, ask);
   if (!signer.ok()) return signer.status();
-  AuthorityKeys keys{.root = root, .issuer = *std::move(signer)};
-  if (!CanSignLists(root)) {
-    keys.warnings.push_back(
-        "the authority's certificate may not sign revocation lists (its keyUsage lacks cRLSign): "
-        "what is revoked is renewed no more, but others learn of it only when it ends");
-  }
-  WarnOfEnds(folder, keys, now);
-  return keys;
+  return AuthorityKeys{.root = root,
+                       .issuer = *std::move(signer),
+                       .older_issuers = {},
+                       .warnings = WarningsOf(folder, root, root, now)};
 }
 
 void AddOlderIssuers(const AuthorityFolder& folder, const std::vector<Certificate>& issuers,
@@ -286,6 +257,37 @@ absl::StatusOr<FolderLock> LockIssuers(const AuthorityFolder& folder) {
   return FolderLock::Acquire(folder.CrlFolder());
 }
 
+std::vector<std::string> WarningsOf(const AuthorityFolder& folder, const Certificate& root,
+                                    const Certificate& issuer, Time now) {
+  std::vector<std::string> warnings;
+  const bool one_tier = issuer == root;
+  const Time root_end = root.validity().not_after;
+  if (root_end < now + 12 * kWarnBefore) {
+    warnings.push_back("the root ends on " + FormatTime(root_end) +
+                       "; make a new authority, and have it trusted everywhere before");
+  }
+  if (one_tier) {
+    if (!CanSignLists(root)) {
+      warnings.push_back(
+          "the authority's certificate may not sign revocation lists (its keyUsage lacks "
+          "cRLSign): what is revoked is renewed no more, but others learn of it only when it ends");
+    }
+    return warnings;
+  }
+  const Time issuer_end = issuer.validity().not_after;
+  if (issuer_end < now + kWarnBefore) {
+    warnings.push_back("the issuer ends on " + FormatTime(issuer_end) +
+                       ", and no certificate outlives it; " + RenewalOf(folder));
+  }
+  if (FileExists(folder.RootKey()) && LiesInTheClear(folder.RootKey())) {
+    warnings.push_back("the root's key lies in the clear beside the issuer's, in " +
+                       Quoted(folder.RootKey()) +
+                       ": who takes this machine over can make another issuer; move it away");
+  }
+  WarnOfRootsList(folder, root, now, warnings);
+  return warnings;
+}
+
 absl::StatusOr<AuthorityKeys> OpenAuthority(const AuthorityFolder& folder, const AskPassphrase& ask,
                                             Time now) {
   const absl::StatusOr<FolderLock> lock = LockIssuers(folder);
@@ -316,8 +318,9 @@ absl::StatusOr<AuthorityKeys> OpenAuthority(const AuthorityFolder& folder, const
 
   AuthorityKeys keys{.root = root, .issuer = *std::move(signer)};
   AddOlderIssuers(folder, *issuers, ask, now, keys);
-  WarnOfRoot(folder, keys, now);
-  WarnOfEnds(folder, keys, now);
+  for (std::string& warning : WarningsOf(folder, root, issuer, now)) {
+    keys.warnings.push_back(std::move(warning));
+  }
   return keys;
 }
 

@@ -75,9 +75,13 @@ struct AuthorityKeys {
   Signer issuer;
   // Replaced, and still valid: they sign nothing more but their revocation lists. Newest first.
   std::vector<Signer> older_issuers = {};
-  // What an operator must know: the root's key lies in the clear beside the issuer's ...
-  std::vector<std::string> warnings = {};
+  std::vector<std::string> warnings = {};  // see WarningsOf
 };
+
+// What an operator must know and do something about: the root's key lies in the clear beside the
+// issuer's, an end comes near ... One-tier: `issuer` is the root.
+std::vector<std::string> WarningsOf(const AuthorityFolder& folder, const Certificate& root,
+                                    const Certificate& issuer, Time now);
 
 // Makes an authority in a folder that holds none, and its root's first revocation list; whatever is
 // killed when, the next call goes on or begins anew, and never has two roots. The caller holds the

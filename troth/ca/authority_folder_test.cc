@@ -198,7 +198,7 @@ TEST_F(AuthorityFolderTest, ARootKeyInTheClearIsNamedInAWarning) {
   TakeRootAway();
   const AuthorityKeys keys = Open();
   EXPECT_FALSE(Holds(keys.warnings, "in the clear"));
-  EXPECT_TRUE(Holds(keys.warnings, "stays as it is until"));
+  EXPECT_FALSE(Holds(keys.warnings, "revocation list"));
 }
 
 TEST_F(AuthorityFolderTest, TheRootsKeyIsNotReadToOpen) {

@@ -173,6 +173,25 @@ TEST_F(AuthorityOpeningTest, WithoutTheRootsKeyItsListStays) {
   EXPECT_THAT(log, HasSubstr("the root has no revocation list"));
 }
 
+TEST_F(AuthorityOpeningTest, AnEndThatComesNearIsSaidOnceADay) {
+  std::string log;
+  SetLogSink([&](const LogEntry& entry) { log += entry.message + "\n"; }, LogLevel::kWarning);
+  const auto warned = [&] {
+    log.clear();
+    KeepHouse();
+    return log.find("the issuer ends on") != std::string::npos;
+  };
+  clock_.now += std::chrono::hours(24);
+  EXPECT_FALSE(warned()) << "a year is left";
+  clock_.now = authority_->issuer().validity().not_after - std::chrono::hours(24 * 5);
+  EXPECT_TRUE(warned());
+  clock_.now += std::chrono::hours(23);
+  EXPECT_FALSE(warned());
+  clock_.now += std::chrono::hours(1);
+  EXPECT_TRUE(warned());
+  SetLogSink([](const LogEntry&) {}, LogLevel::kError);
+}
+
 TEST_F(AuthorityOpeningTest, EventsComeInTheOrderOfTheLedgerOnceTheyAreOnDisk) {
   std::mutex mutex;
   std::vector<AuthorityEvent> events;

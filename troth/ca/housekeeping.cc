@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 constexpr Seconds kMinute{60};
+constexpr Seconds kDay{24 * 3600};
 
 void LogFailure(std::string_view what, const absl::Status& status) {
   if (status.ok()) return;
@@ -24,7 +25,8 @@ Housekeeper::Housekeeper(AuthorityContext& context, CrlKeeper& lists)
     : context_(context),
       lists_(lists),
       issuer_file_(VersionOf(context.options.folder.IssuerCertificate())),
-      minute_(context.clock.Now()) {}
+      minute_(context.clock.Now()),
+      warned_(minute_) {}
 
 Housekeeper::~Housekeeper() { Stop(); }
 
@@ -65,6 +67,18 @@ void Housekeeper::KeepHouse() {
   if (!IsMinuteOver(now)) return;
   LogFailure("waiting requests not looked after", ExpireRequests(context_));
   WriteHead();
+  WarnDaily(now);
+}
+
+// It may run for a year without a start, which says these too.
+void Housekeeper::WarnDaily(Time now) {
+  if (now >= warned_ && now < warned_ + kDay) return;
+  warned_ = now;
+  const IssuerSet& issuers = context_.issuers.current();
+  for (const std::string& warning : WarningsOf(context_.options.folder, issuers.root().certificate,
+                                               issuers.current().certificate, now)) {
+    Log(LogLevel::kWarning, warning);
+  }
 }
 
 void Housekeeper::WriteHead() {

@@ -15,8 +15,8 @@
 namespace troth {
 
 // Renews lists at half their life, ends requests that nobody decides, writes the signed head of the
-// ledger, notes how many refusals were not ledgered one by one, takes a new issuer over, and tries
-// the store again after a write has failed.
+// ledger, notes how many refusals were not ledgered one by one, takes a new issuer over, tries the
+// store again after a write has failed, and warns once a day of what an operator must do.
 class Housekeeper {
  public:
   Housekeeper(AuthorityContext& context, CrlKeeper& lists);
@@ -36,11 +36,13 @@ class Housekeeper {
   void TakeOverIssuer(Time now);
   void NoteSkippedRefusals(Time now);
   void TryStore();
+  void WarnDaily(Time now);
 
   AuthorityContext& context_;
   CrlKeeper& lists_;
   std::optional<FileVersion> issuer_file_;
   Time minute_ = {};
+  Time warned_ = {};
   std::uint64_t written_head_ = 0;
   std::mutex mutex_;
   std::condition_variable wake_;
