@@ -208,6 +208,11 @@ class HttpClientImpl final : public HttpClient {
     Set(CURLOPT_WRITEDATA, this);
     Set(CURLOPT_HEADERFUNCTION, &OnHeaderLine);
     Set(CURLOPT_HEADERDATA, this);
+    if (options_.give_up) {
+      Set(CURLOPT_NOPROGRESS, 0L);
+      Set(CURLOPT_XFERINFOFUNCTION, &OnProgress);
+      Set(CURLOPT_XFERINFODATA, this);
+    }
     // TLS: the name is checked together with the chain, see ClientTls; without a cache of sessions
     // every connection is verified.
     Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -273,6 +278,11 @@ class HttpClientImpl final : public HttpClient {
       response_.fields.emplace_back(line.substr(0, colon), TrimWhitespace(line.substr(colon + 1)));
     }
     return line.size();
+  }
+
+  static int OnProgress(void* client, curl_off_t /*to_read*/, curl_off_t /*read*/,
+                        curl_off_t /*to_send*/, curl_off_t /*sent*/) {
+    return static_cast<HttpClientImpl*>(client)->options_.give_up() ? 1 : 0;
   }
 
   static CURLcode OnContext(CURL* /*easy*/, void* context, void* client) {

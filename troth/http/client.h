@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,9 @@ struct HttpClientOptions {
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds timeout{30'000};  // for a whole request
   size_t max_body_bytes = size_t{4} << 20;
+  // Asked while a request runs, from its thread, at least once a second; true: it ends with
+  // connection_failed.
+  std::function<bool()> give_up = nullptr;
 };
 
 struct HttpClientRequest {

@@ -114,6 +114,8 @@ absl::Status ExplainClientFailure(const ClientAttempt& attempt, const CurlFailur
       return Explained(Reason::kConnectionFailed, attempt, ConnectText(failure));
     case CURLE_OPERATION_TIMEDOUT:
       return Explained(Reason::kConnectionFailed, attempt, TimeoutText(attempt.stage));
+    case CURLE_ABORTED_BY_CALLBACK:
+      return Explained(Reason::kConnectionFailed, attempt, "given up before the answer was there");
     case CURLE_SSL_CACERT_BADFILE:
       return Explained(Reason::kIssuerUnknown, attempt,
                        "the system has no file of CA certificates; install ca-certificates, or "

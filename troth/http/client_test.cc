@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <functional>
@@ -270,6 +271,22 @@ TEST(HttpClientTest, FailuresOfTheNetworkSayWhatToDo) {
 
   const OddServer silent(OddServer::Drain);
   EXPECT_EQ(CodeOfResult(client->Send({.url = silent.url()})), "connection_failed");
+}
+
+TEST(HttpClientTest, ARequestThatIsGivenUpEndsWithinASecondOrTwo) {
+  const OddServer silent(OddServer::Drain);  // accepts, and never says a word
+  std::atomic<bool> give_up = false;
+  auto options = Trusting();
+  options.give_up = [&] { return give_up.load(); };
+  const auto client = NewClient(options);
+  std::thread later([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    give_up = true;
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(CodeOfResult(client->Send({.url = silent.url()})), "connection_failed");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));  // of 30
+  later.join();
 }
 
 TEST(HttpClientTest, ServersThatSpeakSomethingElseAreRecognized) {
