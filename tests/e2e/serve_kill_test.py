@@ -19,7 +19,6 @@ from troth_testing import TROTH, Authority, TestCase, openssl, troth
 KILLS = int(os.environ.get("TROTH_KILLS", "25"))
 ENROLLERS = 5
 MOST_USES = 3
-ADMIN = "spiffe://troth.internal/troth/admin/alice"
 PATIENCE = 30  # seconds for any single answer, restarts included
 
 
@@ -245,16 +244,9 @@ class ServeKillTest(TestCase):
 
     def admin(self, server):
         """What TLS needs to call as an admin."""
-        key, csr, chain = (self.folder / f"admin.{kind}" for kind in ("key", "csr", "pem"))
-        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", key, "-out", csr,
-                "-subj", "/", "-addext", f"subjectAltName=URI:{ADMIN}")
-        token = server.token(ADMIN, flags=("--profile", "admin"))
+        stem = server.admin(self.folder)
         context = ssl.create_default_context(cafile=self.data / "root.pem")
-        with contextlib.closing(Caller(self.deployment, context)) as caller:
-            status, _, body = caller.call("POST", "/v1/certificates", {"csr": csr.read_text()}, token)
-        self.assertEqual(status, 201, body)
-        chain.write_text(body["certificate"] + body["chain"])
-        context.load_cert_chain(chain, key)
+        context.load_cert_chain(f"{stem}.pem", f"{stem}.key")
         return context
 
     def troth_json(self, *argv):

@@ -1,11 +1,14 @@
 """What end-to-end and interop tests share: the programs, temporary folders, servers that stop by themselves."""
 
+import contextlib
+import http.client
 import json
 import os
 import pathlib
 import re
 import select
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
@@ -112,16 +115,17 @@ class Server:
 
 
 class Authority:
-    """`troth serve` on free ports, with its state in `data`. Use it with `with`."""
+    """`troth serve` on free ports, with its state in `data`. Use it with `with`. `under`: a program that starts it, and its
+    arguments."""
 
-    def __init__(self, data, *flags):
-        self.data, self.flags = data, flags
+    def __init__(self, data, *flags, under=()):
+        self.data, self.flags, self.under = data, flags, under
 
     def __enter__(self):
         self.log = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
-            [TROTH, "--json", "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0",
-             *map(str, self.flags)],
+            [*self.under, TROTH, "--json", "serve", "--data", str(self.data), "--listen", "127.0.0.1:0",
+             "--grpc-listen", "127.0.0.1:0", *map(str, self.flags)],
             text=True, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL)
         line = self.process.stdout.readline()
         if not line:
@@ -146,10 +150,32 @@ class Authority:
             self.errors = self.log.read()  # what it logged
             self.log.close()
 
+    def logged(self):
+        """What it has logged so far."""
+        return os.pread(self.log.fileno(), 1 << 30, 0).decode()
+
     def token(self, *names, flags=()):
         """The text of a new token for these names."""
         each = [flag for name in names for flag in ("--name", name)]
         return run(TROTH, "tokens", "create", "--data", self.data, *each, *flags).stdout.strip()
+
+    def admin(self, folder):
+        """Makes an admin; the stem of their files there, `.pem` (certificate and chain) and `.key`."""
+        stem = pathlib.Path(folder) / "admin"
+        name = "spiffe://troth.internal/troth/admin/alice"
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", f"{stem}.key",
+                "-out", f"{stem}.csr", "-subj", "/", "-addext", f"subjectAltName=URI:{name}")
+        trust = ssl.create_default_context(cafile=pathlib.Path(self.data) / "root.pem")
+        host, port = self.https.rsplit(":", 1)
+        with contextlib.closing(http.client.HTTPSConnection(host, int(port), context=trust, timeout=20)) as connection:
+            connection.request("POST", "/v1/certificates", json.dumps({"csr": pathlib.Path(f"{stem}.csr").read_text()}),
+                               {"Content-Type": "application/json",
+                                "Authorization": f"Bearer {self.token(name, flags=('--profile', 'admin'))}"})
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
+        assert answer.status == 201, body
+        pathlib.Path(f"{stem}.pem").write_text(body["certificate"] + body["chain"])
+        return stem
 
 
 class TestCase(unittest.TestCase):
