@@ -22,6 +22,7 @@ constexpr std::array kMoves = {
     AllowedMove{kApproved, RequestMove::kRenew, kApproved},
     AllowedMove{kApproved, RequestMove::kReject, kRejected},
     AllowedMove{kApproved, RequestMove::kResend, kApproved},
+    AllowedMove{kApproved, RequestMove::kAskAnew, kPending},
     AllowedMove{kRejected, RequestMove::kResend, kRejected},
     AllowedMove{kExpired, RequestMove::kResend, kPending},
 };
@@ -38,8 +39,8 @@ static_assert(HasOneAnswerEach());
 
 constexpr std::array<std::string_view, 4> kStateNames = {"pending", "approved", "rejected",
                                                          "expired"};
-constexpr std::array<std::string_view, 5> kMoveNames = {"approve", "reject", "expire", "renew",
-                                                        "resend"};
+constexpr std::array<std::string_view, 6> kMoveNames = {"approve", "reject", "expire",
+                                                        "renew",   "resend", "ask anew"};
 
 }  // namespace
 

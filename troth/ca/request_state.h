@@ -21,6 +21,7 @@ enum class RequestMove {
   kExpire,   // nobody decided in time
   kRenew,    // the holder, or a refresh, asks for a newer certificate
   kResend,   // the same request is sent again
+  kAskAnew,  // likewise, after its certificate has ended
 };
 std::string_view NameOf(RequestMove move);
 

@@ -14,8 +14,8 @@ namespace {
 constexpr RequestState kStates[] = {RequestState::kPending, RequestState::kApproved,
                                     RequestState::kRejected, RequestState::kExpired};
 constexpr RequestMove kAllMoves[] = {RequestMove::kApprove, RequestMove::kReject,
-                                     RequestMove::kExpire, RequestMove::kRenew,
-                                     RequestMove::kResend};
+                                     RequestMove::kExpire,  RequestMove::kRenew,
+                                     RequestMove::kResend,  RequestMove::kAskAnew};
 
 TEST(RequestStateTest, NamesAreReadBack) {
   for (const RequestState state : kStates) {
@@ -60,6 +60,7 @@ TEST(RequestStateTest, OnlyWhatWaitsIsApprovedAndOnlyWhatWasApprovedIsRenewed) {
     EXPECT_EQ(Move(from, RequestMove::kApprove).ok(), from == RequestState::kPending);
     EXPECT_EQ(Move(from, RequestMove::kExpire).ok(), from == RequestState::kPending);
     EXPECT_EQ(Move(from, RequestMove::kRenew).ok(), from == RequestState::kApproved);
+    EXPECT_EQ(Move(from, RequestMove::kAskAnew).ok(), from == RequestState::kApproved);
   }
 }
 

@@ -57,8 +57,16 @@ LedgerNote NoteOf(const Submission& submission, std::string_view action) {
                     submission.record.profile + " address=" + submission.caller.address};
 }
 
-// Stores the request as one that waits. One that is there stays as it is, but that one that expired
-// waits again.
+// A machine that was off when its certificate ended asks anew with the request that it has.
+absl::StatusOr<RequestState> StateWhenSentAgain(const RequestRecord& present, Time now) {
+  const bool ended = present.state == RequestState::kApproved &&
+                     present.certificate_not_after.has_value() &&
+                     now > *present.certificate_not_after;
+  return Move(present.state, ended ? RequestMove::kAskAnew : RequestMove::kResend);
+}
+
+// Stores the request as one that waits. One that is there stays as it is, but that one that
+// expired, or whose certificate has ended, waits again.
 absl::Status PutPending(StoreTransaction& transaction, Submission& submission, Change& change) {
   change.note = NoteOf(submission, kAction);
   submission.stored = submission.record;
@@ -67,7 +75,8 @@ absl::Status PutPending(StoreTransaction& transaction, Submission& submission, C
       transaction.FindRequest(submission.record.id);
   if (!present.ok()) return present.status();
   if (present->has_value()) {
-    const absl::StatusOr<RequestState> next = Move((*present)->state, RequestMove::kResend);
+    const absl::StatusOr<RequestState> next =
+        StateWhenSentAgain(**present, submission.record.created_at);
     if (!next.ok()) return next.status();
     if (*next == (*present)->state) {
       submission.was_there = true;
@@ -204,11 +213,11 @@ void IssueAtOnce(AuthorityContext& context, Asked asked, std::shared_ptr<Submiss
 
 // A request that is there and stays as it is needs no look at its signature.
 absl::StatusOr<std::optional<FetchedRequest>> FindSettled(AuthorityContext& context,
-                                                          const Sha256Digest& id) {
+                                                          const Sha256Digest& id, Time now) {
   absl::StatusOr<std::optional<RequestRecord>> present = ReadRequestRecord(context, id);
   if (!present.ok()) return present.status();
   if (!present->has_value()) return std::nullopt;
-  const absl::StatusOr<RequestState> next = Move((*present)->state, RequestMove::kResend);
+  const absl::StatusOr<RequestState> next = StateWhenSentAgain(**present, now);
   if (!next.ok()) return next.status();
   if (*next != (*present)->state) return std::nullopt;
   absl::StatusOr<FetchedRequest> fetched = WithCertificate(context, **std::move(present));
@@ -245,7 +254,8 @@ void Submit(AuthorityContext& context, std::string_view profile_name, std::strin
   RequestRecord& record = submission->record;
   const auto refuse = [&](const absl::Status& why) { RefuseSubmission(context, *submission, why); };
 
-  absl::StatusOr<std::optional<FetchedRequest>> settled = FindSettled(context, record.id);
+  absl::StatusOr<std::optional<FetchedRequest>> settled =
+      FindSettled(context, record.id, record.created_at);
   if (!settled.ok()) return refuse(settled.status());
   if (settled->has_value()) return submission->done(**std::move(settled));
 

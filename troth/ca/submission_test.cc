@@ -174,6 +174,33 @@ TEST_F(SubmissionTest, NobodyDecidesAndTheRequestExpiresUntilItIsSentAgain) {
   EXPECT_EQ(authority_->Fetch(db.id())->record.created_at, clock_.now);
 }
 
+// A machine that was off when its certificate ended has nothing to renew with.
+TEST_F(SubmissionTest, WhoseCertificateHasEndedWaitsAgainWhenItIsSentAgain) {
+  Start();
+  const Applicant db({"db.internal"});
+  ASSERT_TRUE(Submit(db.request).ok());
+  const auto first = admin_->Approve("db.internal", {});
+  ASSERT_TRUE(first.ok()) << first.status();
+  clock_.now = first->record.not_after;
+  EXPECT_EQ(Submit(db.request)->record.state, RequestState::kApproved);
+  clock_.now += Seconds(1);
+  EXPECT_EQ(Submit(db.request)->record.state, RequestState::kPending);
+  EXPECT_EQ(Submit(db.request)->record.state, RequestState::kPending);
+  ASSERT_TRUE(admin_->Approve("db.internal", {}).ok());
+  EXPECT_TRUE(authority_->Fetch(db.id())->issued.has_value());
+}
+
+TEST_F(SubmissionTest, WhoseCertificateWasRevokedDoesNotWaitAgain) {
+  Start();
+  const Applicant db({"db.internal"});
+  ASSERT_TRUE(Submit(db.request).ok());
+  const auto issued = admin_->Approve("db.internal", {});
+  ASSERT_TRUE(issued.ok()) << issued.status();
+  ASSERT_TRUE(admin_->Revoke({.which = "db.internal"}).ok());
+  clock_.now = issued->record.not_after + Seconds(1);
+  EXPECT_EQ(ReasonOf(Submit(db.request).status()), Reason::kCertificateRevoked);
+}
+
 TEST_F(SubmissionTest, AnUnseenUuidIsSignedAtOnceWhenItMayBe) {
   UseCaramel(/*sign_unseen_uuids=*/true);
   const auto issued = Submit(Applicant({kUuid}).request);

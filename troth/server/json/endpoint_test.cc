@@ -252,6 +252,19 @@ TEST_F(Requesting, ARejectedOneIsToldWhy) {
             "403 request_rejected");
 }
 
+TEST_F(Requesting, OneWhoseCertificateWasRevokedIsNotWaitedFor) {
+  const std::string csr = RequestFor("db.internal");
+  const std::string body = "{\"csr\":" + Quoted(csr) + "}";
+  Send({.method = "POST", .path = "/v1/requests", .body = body});
+  JsonOf(Send({.method = "POST", .path = "/v1/requests/db.internal/approve", .peer = Admin()}),
+         200);
+  ASSERT_TRUE(authority_->AsOperator("test")->Revoke({.which = "db.internal"}).ok());
+  EXPECT_EQ(ProblemOf(Send({.path = "/v1/requests/" + FormatFingerprint(Sha256(csr))})),
+            "403 request_rejected");
+  EXPECT_EQ(ProblemOf(Send({.method = "POST", .path = "/v1/requests", .body = body})),
+            "403 request_rejected");
+}
+
 TEST_F(Requesting, WhatCannotBeIsRefused) {
   EXPECT_EQ(ProblemOf(Send({.path = "/v1/requests/" + std::string(64, 'a')})),
             "404 request_unknown");

@@ -34,6 +34,13 @@ HttpResponse AskForToken(HttpResponse response) {
 }
 
 // What became of a request, for the one who has just sent it.
+// As good as rejected: who waits for the request waits in vain.
+absl::Status WasRevoked() {
+  return MakeError(Reason::kRequestRejected,
+                   "a certificate of this request's key or identity was revoked, and no other is "
+                   "issued for it; start over with a new key");
+}
+
 HttpResponse SubmittedResponse(IssuedWriter& writer, const FetchedRequest& fetched) {
   const RequestRecord& record = fetched.record;
   if (record.state == RequestState::kRejected) {
@@ -41,6 +48,7 @@ HttpResponse SubmittedResponse(IssuedWriter& writer, const FetchedRequest& fetch
     if (!record.decision_note.empty()) message += ": " + Printable(record.decision_note);
     return ProblemResponse(MakeError(Reason::kRequestRejected, message));
   }
+  if (fetched.revoked) return ProblemResponse(WasRevoked());
   HttpResponse response =
       JsonResponse(fetched.issued.has_value() ? 201 : 202, writer.Write(fetched));
   if (fetched.issued.has_value()) {
@@ -104,6 +112,9 @@ void Fetch(const Call& call) {
   const auto id = ReadRequestId(call.part);
   if (!id.ok()) return call.respond(Refuse(call.context, id.status()));
   const auto fetched = call.context.authority.Fetch(*id);
+  if (fetched.ok() && fetched->revoked && fetched->record.state != RequestState::kRejected) {
+    return call.respond(ProblemResponse(WasRevoked()));
+  }
   call.respond(fetched.ok() ? JsonResponse(200, call.context.writer->Write(*fetched))
                             : ProblemResponse(fetched.status()));
 }
