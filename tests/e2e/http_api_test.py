@@ -205,7 +205,7 @@ class Refusals(ApiTestCase):
         answer = self.enrol(csr, None, 401, "token_invalid")
         self.assertEqual(answer.fields["www-authenticate"], "Bearer")
         self.enrol(csr, "troth1.nonsense", 401, "token_invalid")
-        self.enrol(self.request_for("b.internal"), token, 401, "name_not_permitted")
+        self.enrol(self.request_for("b.internal"), token, 403, "name_not_permitted")
         self.assertEqual(self.call("POST", "/v1/certificates", body={"csr": csr}, token=token).status, 201)
         self.enrol(self.request_for("a.internal"), token, 401, "token_invalid")
 
@@ -228,7 +228,7 @@ class Refusals(ApiTestCase):
         self.refused(403, "role_not_allowed", "POST", "/v1/tokens", body={"any_name": True}, who=service)
         self.refused(403, "no_rule_matches", "GET", "/nothing", who=service)
         self.refused(401, "peer_not_authenticated", "GET", "/nothing")
-        self.refused(401, "name_not_permitted", "POST", "/v1/certificates/renew", who=service,
+        self.refused(403, "name_not_permitted", "POST", "/v1/certificates/renew", who=service,
                      body={"csr": self.request_for("b.internal")})
         # Somebody else's certificate makes its holder nobody.
         foreign = self.folder / "foreign"
@@ -314,6 +314,14 @@ class Certificates(ApiTestCase):
         self.assertEqual(shown["lineage"], self.serial(service))
         self.assertEqual(shown["certificate"], renewed.json["certificate"])
         self.assertEqual(shown["names"], ["db.internal"])
+
+    def test_every_built_in_profile_is_renewed_by_its_holder(self):
+        for profile, usage in ("default", "TLS Web Client"), ("server", "TLS Web Server"), ("client", "TLS Web Client"):
+            who = self.enrolled(f"{profile}.internal", profile=profile)
+            self.assertIn(usage, openssl("x509", "-in", f"{who}.pem", "-noout", "-ext", "extendedKeyUsage").stdout)
+            renewed = self.call("POST", "/v1/certificates/renew", who=who,
+                                body={"csr": self.request_for(f"{profile}.internal")})
+            self.assertEqual(renewed.status, 201, f"{profile}: {renewed.body}")
 
     def test_lists_come_in_pages(self):
         stems = [self.enrolled(f"page{i}.internal") for i in range(5)]

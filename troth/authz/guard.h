@@ -38,8 +38,9 @@ struct GuardOptions {
   std::string policy_text = {};             // in place of a file, for a fixed policy
   std::vector<std::string> crl_paths = {};  // files or folders of CRLs (PEM or DER), watched
   RevocationCheck revocation = RevocationCheck::kWhereListed;
-  Seconds crl_grace{0};       // how long past nextUpdate a CRL still counts as current
-  RateLimit rate_limit = {};  // per peer (certificate); peers without one: per connection
+  Seconds crl_grace{0};               // how long past nextUpdate a CRL still counts as current
+  Usage peer_usage = Usage::kClient;  // what the certificate of a peer must be for
+  RateLimit rate_limit = {};          // per peer (certificate); peers without one: per connection
   std::function<void(const Refusal&)> on_refusal =
       {};                                         // from the call's thread; must not block or throw
   std::chrono::milliseconds poll_interval{1000};  // of watched files, see FileWatcher

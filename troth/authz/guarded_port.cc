@@ -353,7 +353,8 @@ std::shared_ptr<const PeerState> GuardedPortImpl::MakeState(const GuardState& st
                             .trust = {},
                             .crls = state.crls.get(),
                             .revocation = guard_->options().revocation,
-                            .crl_grace = guard_->options().crl_grace};
+                            .crl_grace = guard_->options().crl_grace,
+                            .usage = guard_->options().peer_usage};
   {
     const std::lock_guard lock(trust_mutex_);
     options.trust = trust_;

@@ -138,7 +138,7 @@ PeerAssessment Assess(std::string_view leaf_pem, std::string_view chain_pem,
   if (VerifiesPeers(options.mode)) {
     PathResult path = ValidatePath(*leaf, IntermediatesOf(chain_pem), options.trust,
                                    {.now = options.now,
-                                    .usage = Usage::kClient,
+                                    .usage = options.usage,
                                     .crls = options.crls,
                                     .revocation = options.revocation,
                                     .crl_grace = options.crl_grace,

@@ -21,6 +21,7 @@ struct AssessmentOptions {
   const std::vector<Crl>* crls = nullptr;  // not owned
   RevocationCheck revocation = RevocationCheck::kWhereListed;
   Seconds crl_grace{0};
+  Usage usage = Usage::kClient;
 };
 
 struct PeerAssessment {

@@ -19,6 +19,7 @@ struct Asked {
   std::vector<Crl> crls;
   RevocationCheck revocation = RevocationCheck::kWhereListed;
   Seconds crl_grace{0};
+  Usage usage = Usage::kClient;
   Time now = TestTime();
   TrustBundle trust = Authority().Bundle();
   std::string chain_pem;
@@ -31,7 +32,8 @@ PeerAssessment Assess(const std::string& leaf_pem, const Asked& asked) {
                      .trust = asked.trust,
                      .crls = &asked.crls,
                      .revocation = asked.revocation,
-                     .crl_grace = asked.crl_grace});
+                     .crl_grace = asked.crl_grace,
+                     .usage = asked.usage});
 }
 
 // Each mode against each kind of certificate: the reason of a refusal that no policy can lift, or
@@ -103,6 +105,14 @@ TEST(PeerAssessment, HoldsUntilTheFirstCertificateExpires) {
     EXPECT_TRUE(Assess(pem, {.mode = mode, .now = validity.not_after}).status.ok());
     EXPECT_FALSE(Assess(pem, {.mode = mode, .now = validity.not_after + Seconds(1)}).status.ok());
   }
+}
+
+TEST(PeerAssessment, TheUseThatIsAskedForCounts) {
+  const std::string server_only =
+      Authority().Issue({.extended_key_usage = {std::string(kServerAuthOid)}}).ToPem();
+  EXPECT_EQ(CodeOrNone(Assess(server_only, {}).status), "usage_not_allowed");
+  EXPECT_EQ(CodeOrNone(Assess(server_only, {.usage = Usage::kAny}).status), "");
+  EXPECT_EQ(CodeOrNone(Assess(server_only, {.usage = Usage::kServer}).status), "");
 }
 
 TEST(PeerAssessment, FailureIsNotRememberedForEver) {

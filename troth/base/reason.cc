@@ -49,9 +49,10 @@ constexpr std::array kTable = {
     ReasonInfo{Reason::kPathLengthExceeded, "path_length_exceeded", StatusCode::kUnauthenticated,
                401, 65, "the chain has more intermediates than a CA allows",
                "issue from a CA nearer to the root, or raise pathLenConstraint"},
-    ReasonInfo{Reason::kNameNotPermitted, "name_not_permitted", StatusCode::kUnauthenticated, 401,
-               65, "a name lies outside the name constraints of its CA",
-               "issue from a CA whose name constraints allow the name"},
+    ReasonInfo{Reason::kNameNotPermitted, "name_not_permitted", StatusCode::kPermissionDenied, 403,
+               65, "the name is not among those that the CA, the profile or the token allows",
+               "ask for a name that is allowed, or have it allowed: by the profile, the token, or "
+               "the CA's name constraints"},
     ReasonInfo{Reason::kNameMismatch, "name_mismatch", StatusCode::kUnauthenticated, 401, 65,
                "the certificate is for another name than the one expected",
                "connect by a name that the certificate has, or issue it with that name"},

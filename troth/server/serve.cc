@@ -203,8 +203,11 @@ class RunningAuthorityImpl final : public RunningAuthority {
     auto own = OwnIdentity::Start(*authority_, *std::move(names), *options_.clock);
     if (!own.ok()) return own.status();
     own_ = *std::move(own);
+    // A certificate that is for servers only is renewed by showing it too. That it is an admin's
+    // is said by its name alone, which no other profile issues.
     auto guard = Guard::Create({.policy_text = native::PolicyText(*settings),
                                 .crl_paths = {folder_.CrlFolder()},
+                                .peer_usage = Usage::kAny,
                                 .clock = options_.clock});
     if (!guard.ok()) return guard.status();
     guard_ = *std::move(guard);

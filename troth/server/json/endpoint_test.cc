@@ -138,7 +138,7 @@ TEST_F(Enrolling, WithoutATokenThatIsGoodItIsRefusedAndOneIsAskedFor) {
 TEST_F(Enrolling, WhatTheAuthorityRefusesIsAnsweredWithItsReason) {
   const std::string token = NewToken({.names = {"db.internal"}, .max_uses = 9});
   EXPECT_EQ(ProblemOf(Enrol(token, "no PEM")), "400 request_malformed");
-  EXPECT_EQ(ProblemOf(Enrol(token, RequestFor("web.internal"))), "401 name_not_permitted");
+  EXPECT_EQ(ProblemOf(Enrol(token, RequestFor("web.internal"))), "403 name_not_permitted");
   EXPECT_EQ(ProblemOf(Enrol(token, RequestFor("db.internal"), R"(,"lifetime_seconds":3155760000)")),
             "400 usage_error");
   clock_.Advance(std::chrono::hours(2));
@@ -186,7 +186,7 @@ TEST_F(Renewing, NobodyElseMay) {
   EXPECT_EQ(renew(nullptr), "401 peer_not_authenticated");
   EXPECT_EQ(renew(std::make_shared<const Peer>()), "401 peer_not_authenticated");
   EXPECT_EQ(renew(std::make_shared<const Peer>(unverified)), "401 peer_not_authenticated");
-  EXPECT_EQ(renew(Enrolled("web.internal")), "401 name_not_permitted");
+  EXPECT_EQ(renew(Enrolled("web.internal")), "403 name_not_permitted");
   ASSERT_TRUE(authority_->AsOperator("test")->Revoke({.which = SerialOf(peer)}).ok());
   EXPECT_EQ(renew(peer), "401 certificate_revoked");
 }
