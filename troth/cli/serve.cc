@@ -1,5 +1,8 @@
 // troth serve: the online authority.
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +16,7 @@
 #include "troth/cli/passphrase.h"
 #include "troth/cli/stop_signal.h"
 #include "troth/pki/digest.h"
+#include "troth/rpc/handshake_log.h"
 #include "troth/server/serve.h"
 
 namespace troth {
@@ -37,6 +41,16 @@ struct Arguments {
   ServeOptions serve{.folder = "authority"};
   PassphraseOptions passphrase;
 };
+
+// Each connection takes a descriptor or two, and what a process usually may have is for programs
+// that call select.
+void AllowDescriptors() {
+  constexpr rlim_t kEnough = 65536;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kEnough) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kEnough);
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 // What an operator wants to know of an authority that has started, and the next three commands.
 void PrintStart(const Session& session, const Arguments& arguments, RunningAuthority& running) {
@@ -94,6 +108,8 @@ int RunServe(Session& session, Arguments& arguments) {
   };
   arguments.serve.clock = &session.clock;
 
+  AllowDescriptors();
+  EnableHandshakeLog();
   const StopSignal stop;
   auto running = RunningAuthority::Start(arguments.serve);
   if (!running.ok()) return session.Fail(running.status());

@@ -2,13 +2,16 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -16,7 +19,7 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
-#include "troth/http/listen_socket_internal.h"
+#include "troth/http/listen_socket.h"
 #include "troth/http/port_holder_internal.h"
 
 namespace troth {
@@ -202,6 +205,14 @@ absl::StatusOr<ListenSocket> ListenSocket::Open(const std::string& where) {
   out.address_ = std::move(name.text);
   out.port_ = name.port;
   return out;
+}
+
+int FirstDescriptorForFiles() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
+  const rlim_t all = std::min<rlim_t>(limit.rlim_cur, INT_MAX);
+  const rlim_t for_files = std::clamp<rlim_t>(all / 8, 32, 256);
+  return static_cast<int>(all > for_files ? all - for_files : 0);
 }
 
 Arrival Accept(int listening, int& error) {

@@ -68,6 +68,9 @@ class Acceptor {
       }
       if (error != 0) continue;  // of that one client alone: see accept(2)
       core_.accepted.fetch_add(1, std::memory_order_relaxed);
+      if (arrival.descriptor.number() >= first_for_files_) {
+        MakeRoom("descriptors are left for files");
+      }
       const ConnectionBook::Admission admission = core_.book.Admit(arrival.group);
       workers_[admission.thread]->mailbox()->Push(
           NewConnection{.arrival = std::move(arrival), .room = admission.room});
@@ -77,19 +80,23 @@ class Acceptor {
 
   // The client waits in the kernel until there is a descriptor for it.
   void Pause(int error) {
-    core_.log.Add(Drop::kNoDescriptors, socket_->address(),
-                  "no new connections for a moment: " + std::generic_category().message(error));
-    if (const auto thread = core_.book.ThreadOfOldest()) {
-      workers_[*thread]->mailbox()->Push(Order::kCloseOldest);
-    }
+    MakeRoom("no new connections for a moment: " + std::generic_category().message(error));
     pause_.expires_after(kPause);
     pause_.async_wait([this](const boost::system::error_code& failed) {
       if (!failed && socket_.has_value()) AcceptSome();
     });
   }
 
+  void MakeRoom(std::string_view why) {
+    core_.log.Add(Drop::kNoDescriptors, socket_->address(), why);
+    if (const auto thread = core_.book.ThreadOfOldest()) {
+      workers_[*thread]->mailbox()->Push(Order::kCloseOldest);
+    }
+  }
+
   ServerCore& core_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
+  const int first_for_files_ = FirstDescriptorForFiles();
   std::optional<ListenSocket> socket_;
   boost::asio::posix::basic_stream_descriptor<Worker::Executor> descriptor_;
   Worker::Timer pause_;

@@ -14,7 +14,7 @@
 
 #include "troth/authz/guard.h"
 #include "troth/http/connection_book_internal.h"
-#include "troth/http/listen_socket_internal.h"
+#include "troth/http/listen_socket.h"
 #include "troth/http/message.h"
 #include "troth/http/request_parser_internal.h"
 #include "troth/http/server.h"

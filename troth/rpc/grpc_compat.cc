@@ -353,7 +353,8 @@ class GuardedCredentials final : public grpc::ServerCredentials {
         *credentials, {PortHook::Process, PortHook::Destroy, hook.release()});
     const int port = grpc_server_add_http2_port(server, address.c_str(), *credentials);
     grpc_server_credentials_release(*credentials);
-    if (port == 0) {
+    // With AddExternalConnectionAcceptor connections are handed over and come by no port.
+    if (port == 0 && !address.starts_with("external:")) {
       return MakeError(Reason::kConnectionFailed, "cannot listen on " + address +
                                                       "; is the port taken or the address not of "
                                                       "this machine?");

@@ -24,13 +24,18 @@ constexpr std::string_view kVerifyLater =
     "; to learn more, let the server verify at the first call (Verification::kAtFirstCall): the "
     "client and this log then get the reason and the certificate's name";
 
+// Lines of one kind.
+struct Lines {
+  std::chrono::steady_clock::time_point second;
+  int logged = 0;  // in this second
+  int unlogged = 0;
+};
+
 // What the hook needs. Never destroyed: gRPC logs while the process ends.
 struct State {
   std::mutex mutex;
   std::shared_ptr<const HandshakeLogOptions> options;  // guarded by mutex, like all of it
-  std::chrono::steady_clock::time_point second;
-  int logged = 0;  // in this second
-  int unlogged = 0;
+  Lines handshakes, others;
 };
 
 State& TheState() {
@@ -39,18 +44,18 @@ State& TheState() {
 }
 
 // Whether to log one more, and how many were left out before it.
-bool TakeTurn(State& state, int& left_out) {
+bool TakeTurn(Lines& lines, int& left_out) {
   const auto now = std::chrono::steady_clock::now();
-  if (now - state.second >= std::chrono::seconds(1)) {
-    state.second = now;
-    state.logged = 0;
+  if (now - lines.second >= std::chrono::seconds(1)) {
+    lines.second = now;
+    lines.logged = 0;
   }
-  if (state.logged >= kPerSecond) {
-    ++state.unlogged;
+  if (lines.logged >= kPerSecond) {
+    ++lines.unlogged;
     return false;
   }
-  ++state.logged;
-  left_out = std::exchange(state.unlogged, 0);
+  ++lines.logged;
+  left_out = std::exchange(lines.unlogged, 0);
   return true;
 }
 
@@ -86,7 +91,7 @@ void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
   {
     const std::lock_guard lock(state.mutex);
     options = state.options;
-    log = options->log && TakeTurn(state, left_out);
+    log = options->log && TakeTurn(state.handshakes, left_out);
   }
   if (log) {
     std::string fix(InfoOf(failure.reason).fix);
@@ -102,6 +107,20 @@ void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
     }
   }
   if (options->on_failure) options->on_failure(failure);
+}
+
+// Whatever else gRPC has to say: many a client can make it say something.
+void OnOther(LogLevel level, std::string_view message, std::string_view where) {
+  int left_out = 0;
+  if (level == LogLevel::kWarning) {
+    State& state = TheState();
+    const std::lock_guard lock(state.mutex);
+    if (!TakeTurn(state.others, left_out)) return;
+  }
+  Log(level, TrimWhitespace(message), {{"source", "grpc"}, {"at", where}});
+  if (left_out > 0) {
+    Log(level, "more of gRPC's errors than were logged", {{"count", std::to_string(left_out)}});
+  }
 }
 
 void OnGrpcLog(gpr_log_func_args* line) {
@@ -121,7 +140,7 @@ void OnGrpcLog(gpr_log_func_args* line) {
     const std::string where =
         std::string(slash == std::string_view::npos ? file : file.substr(slash + 1)) + ":" +
         std::to_string(line->line);
-    Log(level, TrimWhitespace(message), {{"source", "grpc"}, {"at", where}});
+    OnOther(level, message, where);
   } catch (...) {
     // A log that cannot be written must not end the process from inside gRPC.
   }

@@ -15,9 +15,9 @@ struct HandshakeLogOptions {
 };
 
 // Takes over gRPC's own log for the process: failed handshakes, of servers and of channels, are
-// logged in words with their reason code (ten a second at most, the rest is counted), everything
-// else that gRPC logs as a warning with source=grpc. For programs; a library leaves gRPC's log to
-// its application. Calling it again replaces the options. Thread-safe.
+// logged in words with their reason code, everything else that gRPC logs as a warning with
+// source=grpc; ten a second of both at most, the rest is counted. For programs; a library leaves
+// gRPC's log to its application. Calling it again replaces the options. Thread-safe.
 //
 // gRPC tells OpenSSL's reason or the other side's alert, not the address or the certificate. A
 // server that is to tell those verifies at the first call (Verification::kAtFirstCall). gRPC

@@ -186,20 +186,6 @@ class Listener final : public LocalListener {
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  if (this != &other) {
-    if (number_ >= 0) close(number_);
-    number_ = other.Release();
-  }
-  return *this;
-}
-
-Descriptor::~Descriptor() {
-  if (number_ >= 0) close(number_);
-}
-
-int Descriptor::Release() { return std::exchange(number_, -1); }
-
 absl::StatusOr<Descriptor> ConnectToSocket(const std::string& path) {
   auto address = AddressOf(path);
   if (!address.ok()) return address.status();

@@ -10,23 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "troth/http/listen_socket.h"
 
 namespace troth::native {
-
-// A file descriptor that is closed with the object. Move-only.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(other.Release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-  int number() const { return number_; }
-  // The caller's from now on.
-  int Release();
-
- private:
-  int number_;
-};
 
 // Connects. Errors: file_not_found (no socket there), connection_failed (nobody listens, or it is
 // no socket), file_unreadable (another user's), usage_error (a path longer than a socket's can be).

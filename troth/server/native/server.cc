@@ -16,6 +16,7 @@
 #include "troth/base/strings.h"
 #include "troth/rpc/credentials.h"
 #include "troth/server/native/local_socket.h"
+#include "troth/server/native/remote_listener.h"
 #include "troth/server/native/service.h"
 
 namespace troth::native {
@@ -131,11 +132,16 @@ class ServerImpl final : public Server {
     return absl::OkStatus();
   }
 
-  std::uint16_t port() const override { return static_cast<std::uint16_t>(port_); }
+  std::uint16_t port() const override {
+    const std::lock_guard lock(mutex_);
+    return remote_listener_ == nullptr ? 0 : remote_listener_->port();
+  }
 
   void Shutdown(std::chrono::milliseconds patience) override {
     const std::lock_guard lock(mutex_);
-    listener_.reset();  // no connection is handed over to a server that has ended
+    // No connection is handed over to a server that has ended.
+    remote_listener_.reset();
+    listener_.reset();
     remote_service_.EndStreams();
     local_service_.EndStreams();
     const auto deadline = std::chrono::system_clock::now() + patience;
@@ -154,27 +160,38 @@ class ServerImpl final : public Server {
       return MakeError(Reason::kUsageError,
                        "a native server over TLS needs an identity and a guard");
     }
+    // gRPC would start without the listener.
+    if (!options_.identity->Current()->has_certificate()) {
+      return MakeError(Reason::kCertificateMissing,
+                       "a native server over TLS needs a certificate and its key, and its identity "
+                       "has none");
+    }
     grpc::ServerBuilder builder;
     SetLimits(builder);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
-    // Two authorities on one port would each get some of the calls.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    // After the handshake, so that a caller learns why it is refused.
-    builder.AddListeningPort(
-        options_.listen,
+    // Verified after the handshake, so that a caller learns why it is refused.
+    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
         ServerCredentials(options_.identity, options_.guard,
                           {.client_certificate = ClientCertificate::kVerifyIfGiven,
-                           .verification = Verification::kAtFirstCall}),
-        &port_);
+                           .verification = Verification::kAtFirstCall}));
     GuardServer(builder, options_.guard,
                 {.max_concurrent_calls_per_connection = kCallsPerConnection});
     builder.RegisterService(&remote_service_);
     remote_ = builder.BuildAndStart();
-    if (remote_ != nullptr && port_ > 0) return absl::OkStatus();
-    return MakeError(Reason::kConnectionFailed,
-                     "cannot listen on " + options_.listen +
-                         ": another program may hold the port, or the address is not this "
-                         "machine's; the log says more");
+    if (remote_ == nullptr) {
+      return MakeError(Reason::kConnectionFailed,
+                       "cannot start the server for gRPC; the log says more");
+    }
+    auto listener =
+        RemoteListener::Start({.listen = options_.listen}, [this](Descriptor connection) {
+          grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters made;
+          made.fd = connection.Release();
+          acceptor_->HandleNewConnection(&made);
+        });
+    if (!listener.ok()) return listener.status();
+    remote_listener_ = *std::move(listener);
+    return absl::OkStatus();
   }
 
   absl::Status ListenLocally() {
@@ -197,11 +214,12 @@ class ServerImpl final : public Server {
   const ServerOptions options_;
   LocalUsers local_users_;
   Service remote_service_, local_service_;
-  int port_ = 0;
 
-  std::mutex mutex_;  // of Shutdown
+  mutable std::mutex mutex_;  // of Shutdown
   std::unique_ptr<grpc::Server> remote_, local_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<LocalListener> listener_;
+  std::unique_ptr<RemoteListener> remote_listener_;
 };
 
 }  // namespace

@@ -29,7 +29,8 @@ std::string PolicyText(const AuthoritySettings& settings);
 
 class Server {
  public:
-  // `authority` outlives it. Errors: connection_failed, usage_error.
+  // `authority` outlives it. Errors: connection_failed, usage_error,
+  // certificate_missing (an identity that has none).
   static absl::StatusOr<std::unique_ptr<Server>> Start(Authority& authority, ServerOptions options);
   virtual ~Server() = default;
   virtual std::uint16_t port() const = 0;  // 0: no TLS listener

@@ -279,6 +279,12 @@ TEST_F(NativeServerTest, WhatCannotBeListenedOnIsAUsageError) {
   EXPECT_EQ(CodeOfResult(Server::Start(authority_, {.listen = "127.0.0.1:0"})), "usage_error");
 }
 
+TEST_F(NativeServerTest, ItDoesNotStartWithoutACertificate) {
+  EXPECT_EQ(CodeOfResult(Server::Start(
+                authority_, {.listen = "127.0.0.1:0", .identity = Anonymous(), .guard = guard_})),
+            "certificate_missing");
+}
+
 TEST_F(NativeServerTest, ItStopsWithinItsPatienceWhateverIsOpen) {
   grpc::ClientContext context;
   SetDeadline(context);

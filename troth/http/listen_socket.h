@@ -59,6 +59,11 @@ struct Arrival {
   std::string group = {};
 };
 
+// The first number of those descriptors that connections leave to files: an eighth of what the
+// process may have, and 32 to 256. Who accepts a connection with this or a higher number makes
+// room.
+int FirstDescriptorForFiles();
+
 // Takes the next waiting client; with `error` (of errno, EAGAIN when none waits) there is none.
 Arrival Accept(int listening, int& error);
 
