@@ -113,6 +113,12 @@ class RequestParser::Impl final : public http::basic_parser<true> {
   void on_field_impl(http::field field, BeastView name, BeastView value,
                      BeastError& error) override {
     if (is_header_done()) return;  // a trailer
+    if (request_.fields.size() == limits_.header_fields) {
+      return Fail(
+          MakeError(Reason::kHeaderTooLarge, "the header has more than " +
+                                                 std::to_string(limits_.header_fields) + " fields"),
+          error);
+    }
     switch (field) {
       case http::field::host:
         ++hosts_;

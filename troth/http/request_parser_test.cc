@@ -11,6 +11,12 @@
 namespace troth {
 namespace {
 
+std::string Repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
 const HttpLimits kLimits = {.header_bytes = 512, .body_bytes = 64};
 
 // What came of one request.
@@ -163,6 +169,7 @@ TEST(RequestParserTest, BadRequestsAreRefusedWithTheirReason) {
        "header_too_large"},
       {"GET /" + std::string(600, 'x') + " HTTP/1.1\r\n" + host + "\r\n", "header_too_large"},
       {std::string(600, 'G'), "header_too_large"},
+      {"GET / HTTP/1.1\r\n" + host + Repeated("a:\r\n", 100) + "\r\n", "header_too_large"},
       // Lengths.
       {post("Content-Length: x\r\n"), "http_malformed"},
       {post("Content-Length: -1\r\n"), "http_malformed"},

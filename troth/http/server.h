@@ -15,6 +15,7 @@ namespace troth {
 
 struct HttpLimits {
   size_t header_bytes = size_t{16} << 10;  // 431
+  size_t header_fields = 100;              // 431
   size_t body_bytes = size_t{1} << 20;     // 413, before the body is read when it says its length
   std::chrono::milliseconds handshake{10'000};
   std::chrono::milliseconds request{15'000};  // from the first byte of a request to its last

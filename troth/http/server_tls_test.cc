@@ -84,6 +84,25 @@ TEST(HttpServerTlsTest, AnyCertificateIsAskedForAndNoAuthorityNamed) {
   }
 }
 
+// What an unknown client shows is kept as long as its connection.
+TEST(HttpServerTlsTest, AClientMayShowSomeCertificatesAndNotAHeapOfThem) {
+  const auto server = StartServer(Https());
+  const Leaf leaf = ThePki().Issue("client");
+  const auto shook_hands = [&](int intermediates) {
+    std::string chain = leaf.certificate_pem;
+    for (int i = 0; i < intermediates; ++i) chain += ThePki().issuer.pem();
+    const auto identity =
+        testing::Must(Identity::Create({.certificate_pem = chain,
+                               .private_key_pem = leaf.key_pem,
+                               .trust_bundle_pem = ThePki().root.pem(),
+                               .allow_untrusted_chain = true},
+                              leaf.certificate.validity().not_before + Seconds(1)));
+    return RawTls(*server, {.identity = identity, .most = TLS1_2_VERSION}).shook_hands();
+  };
+  EXPECT_TRUE(shook_hands(4));
+  EXPECT_FALSE(shook_hands(60));
+}
+
 TEST(HttpServerTlsTest, ANewIdentityServesTheConnectionsThatComeAfterIt) {
   const auto source = MemoryIdentitySource::Create(ThePki().NewIdentity("localhost"));
   const auto server = StartServer({.identity = source});

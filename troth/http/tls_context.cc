@@ -83,6 +83,9 @@ absl::Status UseIdentity(SSL_CTX& context, const Identity& identity, Time now) {
   return absl::OkStatus();
 }
 
+// What a client may show before it is known: some certificates of a chain, RSA 4096 too.
+constexpr long kMostShownBytes = 16 << 10;
+
 bool Configure(SSL_CTX& context) {
   SSL_CTX_set_options(&context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
   // With SSL_OP_NO_TICKET alone TLS 1.3 would send tickets of a server-side cache.
@@ -90,6 +93,7 @@ bool Configure(SSL_CTX& context) {
   SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_OFF);
   // An idle connection keeps no record buffers.
   SSL_CTX_set_mode(&context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_max_cert_list(&context, kMostShownBytes);
   SSL_CTX_set_alpn_select_cb(&context, ChooseProtocol, nullptr);
   SSL_CTX_set_verify(&context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(&context, AcceptAnyCertificate, nullptr);

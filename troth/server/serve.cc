@@ -14,6 +14,7 @@
 #include "troth/ca/profile.h"
 #include "troth/server/caramel/endpoint.h"
 #include "troth/server/endpoint.h"
+#include "troth/server/json/body.h"
 #include "troth/server/json/endpoint.h"
 #include "troth/server/metrics/endpoint.h"
 #include "troth/server/native/server.h"
@@ -24,6 +25,8 @@ namespace troth {
 namespace {
 
 constexpr mode_t kFolderMode = 0700;
+// Its own limit, and 413, is 2 KiB; what is read to say so.
+constexpr size_t kMostOfCaramel = 16 << 10;
 constexpr std::string_view kDefaultTrustDomain = "troth.internal";
 
 // The names that every authority's servers have, whatever else they are called.
@@ -220,7 +223,8 @@ class RunningAuthorityImpl final : public RunningAuthority {
     const bool one_tier = authority_->settings().one_tier;
     if (!options_.listen.empty()) {
       auto server =
-          HttpServer::Start(HttpOptions(options_.listen, own_->source(), guard_),
+          HttpServer::Start(HttpOptions(options_.listen, own_->source(), guard_,
+                                        one_tier ? kMostOfCaramel : json::kMaxBodyBytes),
                             HandlerOf({numbers, one_tier ? caramel::MakeEndpoint(*authority_)
                                                          : json::MakeEndpoint(*authority_)}));
       if (!server.ok()) return WithContext(server.status(), "--listen");
@@ -228,7 +232,7 @@ class RunningAuthorityImpl final : public RunningAuthority {
       counted_.store(https_.get());
     }
     if (!options_.http_listen.empty()) {
-      auto server = HttpServer::Start(HttpOptions(options_.http_listen, nullptr, nullptr),
+      auto server = HttpServer::Start(HttpOptions(options_.http_listen, nullptr, nullptr, 0),
                                       HandlerOf({numbers}));
       if (!server.ok()) return WithContext(server.status(), "--http-listen");
       http_ = *std::move(server);
@@ -250,11 +254,13 @@ class RunningAuthorityImpl final : public RunningAuthority {
 
   HttpServerOptions HttpOptions(const std::string& listen,
                                 const std::shared_ptr<IdentitySource>& identity,
-                                const std::shared_ptr<Guard>& guard) const {
+                                const std::shared_ptr<Guard>& guard, size_t body_bytes) const {
+    HttpLimits limits = options_.limits;
+    limits.body_bytes = std::min(limits.body_bytes, body_bytes);
     return {.listen = listen,
             .identity = identity,
             .guard = guard,
-            .limits = options_.limits,
+            .limits = limits,
             .threads = options_.threads,
             .clock = options_.clock};
   }

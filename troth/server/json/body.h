@@ -15,7 +15,7 @@
 namespace troth::json {
 
 // No body is larger. A certificate request has at most 64 KiB, a third more in PEM.
-inline constexpr size_t kMaxBodyBytes = size_t{128} << 10;
+inline constexpr size_t kMaxBodyBytes = size_t{32} << 10;
 // No list in a body is longer.
 inline constexpr size_t kMaxListLength = 1000;
 // No lifetime is longer: a hundred years, so that sums of times stay far from their ends.
