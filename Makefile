@@ -33,7 +33,9 @@ demo: build ## The same, but stay up and print commands to try by hand
 	examples/bridge/run.sh --stay
 
 .PHONY: bench
-bench: build ## Run the benchmarks
+bench: ## Run the benchmarks
+	@scripts/install-packages.sh test
+	@$(MAKE) --no-print-directory build
 	cmake --build build/release --target bench/all
 	bench/run.sh
 

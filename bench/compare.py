@@ -182,7 +182,7 @@ def read_decisions(path):
 def report(results, arguments, machine, description):
     decisions = read_decisions(arguments.decisions)
     lines = [
-        f"Measured on {datetime.date.today().isoformat()} with `{command_line('bench/run.sh', ('--decisions', '--into', '--out'))}` ({arguments.rounds} rounds, windows "
+        f"Measured on {datetime.date.today().isoformat()} with `{command_line('bench/compare.py', ('--decisions', '--into', '--out'))}` ({arguments.rounds} rounds, windows "
         f"of {arguments.window:g} s): {description}.",
         meanwhile(machine),
         "",

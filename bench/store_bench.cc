@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "bench/store_filling.h"
+#include "troth/base/time.h"
 #include "troth/ca/records.h"
 #include "troth/store/sqlite_store.h"
 
@@ -111,7 +112,7 @@ class Fixture {
   Store& store() { return *store_; }
   std::vector<CertificateRecord> Make(size_t count) {
     next_ += count;
-    return bench::MakeRecords(next_ - count, count);
+    return bench::MakeRecords(next_ - count, count, Clock::System().Now());
   }
   std::uint64_t count() const { return next_; }
   std::string path() const { return folder_ + "/store.db"; }
@@ -159,7 +160,7 @@ BENCHMARK(DurableCertificate)->Arg(1)->Arg(32)->Arg(256)->UseManualTime()->MinTi
 
 // What a note costs by itself, which DurableCertificate includes.
 void MakeLedgerNote(benchmark::State& state) {
-  const CertificateRecord record = MakeRecord(1);
+  const CertificateRecord record = MakeRecord(1, Clock::System().Now());
   for (auto _ : state) benchmark::DoNotOptimize(MakeNote(record));
 }
 BENCHMARK(MakeLedgerNote);

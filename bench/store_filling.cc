@@ -4,8 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "troth/base/time.h"
-
 namespace bench {
 namespace {
 
@@ -26,17 +24,16 @@ std::string NameOf(std::uint64_t number) {
   return "host-" + std::to_string(number) + ".web.internal";
 }
 
-troth::CertificateRecord MakeRecord(std::uint64_t number) {
-  const troth::Time now = troth::Clock::System().Now();
-  const troth::SerialNumber serial = troth::SerialNumber::Generate(now);
+troth::CertificateRecord MakeRecord(std::uint64_t number, troth::Time at) {
+  const troth::SerialNumber serial = troth::SerialNumber::Generate(at);
   return {.serial = serial,
           .issuer = 1,
           .profile = "default",
           .lineage = serial,
           .request = troth::Sha256(std::to_string(number)),
           .token = "5f2c81a09d3e6b77",
-          .issued_at = now,
-          .not_after = now + std::chrono::hours(24 * 30) + troth::Seconds(number % 86400),
+          .issued_at = at,
+          .not_after = at + std::chrono::hours(24 * 30) + troth::Seconds(number % 86400),
           .names = {NameOf(number)},
           .der = std::string(620, static_cast<char>(number))};
 }
@@ -49,17 +46,20 @@ troth::LedgerNote MakeNote(const troth::CertificateRecord& record) {
           .detail = "profile=default names=" + record.names.front()};
 }
 
-std::vector<troth::CertificateRecord> MakeRecords(std::uint64_t first, size_t count) {
+std::vector<troth::CertificateRecord> MakeRecords(std::uint64_t first, size_t count,
+                                                  troth::Time at) {
   std::vector<troth::CertificateRecord> records;
   records.reserve(count);
-  for (size_t i = 0; i < count; ++i) records.push_back(MakeRecord(first + i));
+  for (size_t i = 0; i < count; ++i) records.push_back(MakeRecord(first + i, at));
   return records;
 }
 
 absl::Status FillStore(troth::Store& store, std::uint64_t first, std::uint64_t count) {
+  const troth::Time yesterday = troth::Clock::System().Now() - std::chrono::hours(24);
   for (std::uint64_t done = 0; done < count;) {
     const std::uint64_t some = std::min(count - done, kInATransaction);
-    const std::vector<troth::CertificateRecord> records = MakeRecords(first + done, some);
+    const std::vector<troth::CertificateRecord> records =
+        MakeRecords(first + done, some, yesterday);
     const absl::Status status = store.WriteAndWait(
         [&records](troth::StoreTransaction& transaction) { return AddAll(transaction, records); });
     if (!status.ok()) return status;
