@@ -65,7 +65,8 @@ void PrintStart(const Session& session, const Arguments& arguments, RunningAutho
                    {"grpc", running.grpc_address()},
                    {"http", running.http_address()},
                    {"one_tier", one_tier},
-                   {"trust_domain", authority.settings().trust_domain}});
+                   {"trust_domain", authority.settings().trust_domain},
+                   {"public_url", authority.settings().public_url}});
     session.out << std::flush;
     return;
   }
@@ -85,6 +86,11 @@ void PrintStart(const Session& session, const Arguments& arguments, RunningAutho
   line("  HTTPS:   https://", running.https_address());
   line("  gRPC:    ", running.grpc_address());
   line("  HTTP:    http://", running.http_address());
+  const std::string& public_url = authority.settings().public_url;
+  session.out << "  lists:   "
+              << (public_url.empty() ? "certificates say no address of theirs; give --public-url"
+                                     : public_url + "/crl, as certificates say")
+              << "\n";
   session.out << "\nNext, in another terminal:\n";
   if (one_tier) {
     session.out << "  troth enroll --caramel --fingerprint " << fingerprint << " "
@@ -103,9 +109,7 @@ int RunServe(Session& session, Arguments& arguments) {
   auto given = arguments.passphrase.Given();
   if (!given.ok()) return session.Fail(given.status());
   if (given->has_value()) arguments.serve.new_root_passphrase = &**given;
-  arguments.serve.ask = [&](const std::string& path) {
-    return PassphraseForKey(arguments.passphrase, session, path);
-  };
+  arguments.serve.ask = AskOnlyAtTheStart(arguments.passphrase, session);
   arguments.serve.clock = &session.clock;
 
   AllowDescriptors();
@@ -143,9 +147,10 @@ void AddServeCommand(CLI::App& app, Session& session) {
                     "With --one-tier: sign at once what is named by a UUID never seen before");
   command->add_option("--trust-domain", serve.trust_domain,
                       "First start: of SPIFFE IDs; default: the first --dns-name");
-  command->add_option("--public-url", serve.public_url,
-                      "First start: http://HOST:PORT of revocation lists, written into "
-                      "certificates");
+  command->add_option(
+      "--public-url", serve.public_url,
+      "http://HOST:PORT of revocation lists and issuers, written into certificates; "
+      "default on the first start: the first --dns-name with --http-listen's port");
   command->add_option("--root-common-name", serve.root_common_name,
                       "First start: common name of the root");
   command->add_option("--threads", serve.threads, "Threads that answer HTTPS")

@@ -63,6 +63,20 @@ std::string TrustDomainOf(const ServeOptions& options) {
   return std::string(kDefaultTrustDomain);
 }
 
+// Where lists and issuers are found, of an authority that was not told: its plain HTTP listener, by
+// the first DNS name of its servers. Empty where that cannot be known before it listens.
+std::string PublicUrlOf(const ServeOptions& options) {
+  if (!options.public_url.empty()) return options.public_url;
+  const size_t colon = options.http_listen.rfind(':');
+  if (colon == std::string::npos || options.http_listen.substr(colon) == ":0") return {};
+  for (const std::string& name : options.dns_names) {
+    if (!ParseIpAddress(name).has_value() && IsDnsName(name, false)) {
+      return "http://" + ToLowerAscii(name) + options.http_listen.substr(colon);
+    }
+  }
+  return {};
+}
+
 // Caramel's clients make their subjects of the CA's, and the one in Python can do so only when it
 // begins with a country. XX is no country's (ISO 3166-1, user-assigned).
 absl::StatusOr<DistinguishedName> CaramelRootSubject(const std::string& common_name,
@@ -89,7 +103,7 @@ absl::Status Create(const AuthorityFolder& folder, const ServeOptions& options) 
   spec.settings = {.one_tier = options.one_tier,
                    .trust_domain = TrustDomainOf(options),
                    .dns_names = options.dns_names,
-                   .public_url = options.public_url};
+                   .public_url = PublicUrlOf(options)};
   if (auto domain = SpiffeId::Parse("spiffe://" + spec.settings.trust_domain); !domain.ok()) {
     return WithContext(domain.status(), "trust domain");
   }
@@ -102,7 +116,7 @@ absl::Status Create(const AuthorityFolder& folder, const ServeOptions& options) 
   return CreateAuthority(folder, spec, *options.clock);
 }
 
-// The settings as kept, with the names that this start adds.
+// The settings as kept, with the names that this start adds and the public URL that it changes.
 absl::StatusOr<AuthoritySettings> SettingsOf(const AuthorityFolder& folder,
                                              const ServeOptions& options) {
   auto settings = ReadSettings(folder);
@@ -113,16 +127,25 @@ absl::StatusOr<AuthoritySettings> SettingsOf(const AuthorityFolder& folder,
                          " has a root and an issuer, and --one-tier was given; leave it out, or "
                          "give another --data folder");
   }
-  const size_t before = settings->dns_names.size();
+  if (!options.trust_domain.empty() && options.trust_domain != settings->trust_domain) {
+    return MakeError(Reason::kUsageError,
+                     "the authority in " + folder.path() + " is of the trust domain " +
+                         settings->trust_domain + ", got --trust-domain " +
+                         Printable(options.trust_domain) +
+                         "; it is in what was issued and cannot change: leave the option out, or "
+                         "give another --data folder");
+  }
+  AuthoritySettings wanted = *settings;
+  if (!options.public_url.empty()) wanted.public_url = options.public_url;
   for (const std::string& name : options.dns_names) {
-    if (std::ranges::find(settings->dns_names, name) == settings->dns_names.end()) {
-      settings->dns_names.push_back(name);
+    if (std::ranges::find(wanted.dns_names, name) == wanted.dns_names.end()) {
+      wanted.dns_names.push_back(name);
     }
   }
-  if (settings->dns_names.size() != before) {
-    if (absl::Status status = WriteSettings(folder, *settings); !status.ok()) return status;
+  if (wanted.dns_names != settings->dns_names || wanted.public_url != settings->public_url) {
+    if (absl::Status status = WriteSettings(folder, wanted); !status.ok()) return status;
   }
-  return settings;
+  return wanted;
 }
 
 absl::StatusOr<Profiles> ProfilesOf(const AuthorityFolder& folder,

@@ -24,8 +24,9 @@ struct ServeOptions {
                                                // 127.0.0.1 are always among them
   bool one_tier = false;                       // Caramel's front end in place of tokens and JSON
   bool sign_unseen_uuids = false;              // with one_tier: Caramel's autosign
-  std::string trust_domain = {};               // first start only; empty: the first DNS name
-  std::string public_url = {};                 // first start only: see AuthoritySettings
+  std::string trust_domain = {};               // set by the first start; empty: the first DNS name
+  std::string public_url = {};                 // see AuthoritySettings; empty on the first start:
+                                               // by http_listen and the first DNS name
   std::string root_common_name = {};           // first start only
   AskPassphrase ask = {};
   const Secret* new_root_passphrase = nullptr;  // first start only
@@ -42,7 +43,7 @@ class RunningAuthority {
   static absl::StatusOr<std::unique_ptr<RunningAuthority>> Start(ServeOptions options);
   virtual ~RunningAuthority() = default;
 
-  virtual bool was_created() const = 0;  // by this start
+  virtual bool was_created() const = 0;           // by this start
   virtual std::string https_address() const = 0;  // "127.0.0.1:8443", empty: none
   virtual std::string grpc_address() const = 0;
   virtual std::string http_address() const = 0;
