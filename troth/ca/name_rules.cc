@@ -130,6 +130,21 @@ bool Overlap(std::string_view a, std::string_view b) {
   return EqualsIgnoreCaseAscii(a, b) || DnsNameMatches(a, b) || DnsNameMatches(b, a);
 }
 
+// As DistinguishedName::Matches compares, but that white space does not count at all.
+bool IsSameText(std::string_view a, std::string_view b) {
+  const auto folded = [](std::string_view text) {
+    std::string out = ToLowerAscii(text);
+    std::erase_if(out, [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); });
+    return out;
+  };
+  return folded(a) == folded(b);
+}
+
+std::string_view WithoutTrailingDots(std::string_view text) {
+  while (text.ends_with('.')) text.remove_suffix(1);
+  return text;
+}
+
 void Add(std::string& out, std::string_view kind, const std::vector<std::string>& patterns) {
   for (const std::string& pattern : patterns) {
     if (!out.empty()) out += ", ";
@@ -269,8 +284,17 @@ absl::Status CheckCommonName(std::string_view text) {
   if (text.empty() || TrimWhitespace(text).size() != text.size()) {
     return error("expected a text without white space at its ends");
   }
-  if (text.ends_with('.') && NameOfCommonName(text.substr(0, text.size() - 1)).has_value()) {
+  const bool is_name = NameOfCommonName(text).has_value();
+  if (!is_name && NameOfCommonName(WithoutTrailingDots(text)).has_value()) {
     return error("expected a DNS name without a dot at its end");
+  }
+  // OpenSSL and others take a common name for a host name, with "*" also within a label.
+  if (!is_name && text.find('*') != std::string_view::npos) {
+    return error("expected \"*\" only as the first label of a DNS name");
+  }
+  if (const std::optional<std::string> address = ParseIpAddress(text);
+      !is_name && address.has_value()) {
+    return CheckWellFormed({Kind::kIp, *address});
   }
   size_t characters = 0;
   for (size_t at = 0; at < text.size(); ++characters) {
@@ -330,14 +354,11 @@ bool IsReserved(const AlternativeName& name, const ReservedNames& reserved) {
 }
 
 bool IsReservedCommonName(std::string_view text, const ReservedNames& reserved) {
-  if (std::ranges::any_of(reserved.common_names, [&](const std::string& own) {
-        return EqualsIgnoreCaseAscii(own, text);
-      })) {
+  if (std::ranges::any_of(reserved.common_names,
+                          [&](const std::string& own) { return IsSameText(own, text); })) {
     return true;
   }
-  std::string_view host = text;
-  while (host.ends_with('.')) host.remove_suffix(1);
-  const std::optional<AlternativeName> name = NameOfCommonName(host);
+  const std::optional<AlternativeName> name = NameOfCommonName(WithoutTrailingDots(text));
   return (name.has_value() && IsReserved(*name, reserved)) ||
          IsReserved({Kind::kUri, std::string(text)}, reserved);
 }

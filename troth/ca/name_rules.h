@@ -59,7 +59,9 @@ bool EmailPatternAllows(std::string_view pattern, std::string_view address);
 // request_malformed.
 absl::Status CheckWellFormed(const AlternativeName& name);
 // 1 to 64 characters of UTF-8, none of which is a control or an invisible character, without white
-// space at its ends; no DNS name with a trailing dot. Errors: request_malformed.
+// space at its ends; no DNS name with a trailing dot, no "*" but as the first label of a DNS name,
+// and no address that CheckWellFormed refuses: some clients take a common name for a host name.
+// Errors: request_malformed.
 absl::Status CheckCommonName(std::string_view text);
 
 bool IsAllowed(const AlternativeName& name, const AllowedNames& allowed);
@@ -68,7 +70,8 @@ bool IsAllowedCommonName(std::string_view text, const AllowedNames& allowed);
 // Whether the name is the authority's own, or a wildcard that stands for one of them, or a SPIFFE
 // ID at or below spiffe://TRUST-DOMAIN/troth.
 bool IsReserved(const AlternativeName& name, const ReservedNames& reserved);
-// Likewise for a common name, which old clients compare with host names.
+// Likewise for a common name, which old clients compare with host names. Neither case nor white
+// space tells one apart from a reserved common name: they do not where issuers are looked for.
 bool IsReservedCommonName(std::string_view text, const ReservedNames& reserved);
 // Whether it is a SPIFFE ID below spiffe://TRUST-DOMAIN/troth/admin/.
 bool IsAdminName(const AlternativeName& name, const ReservedNames& reserved);

@@ -205,23 +205,23 @@ TEST(NameRulesTest, NamesThatNoCertificateMayHoldAreRefused) {
 }
 
 TEST(CommonNameTest, IsVisibleText) {
-  for (const char* text : {"db", "Robot 7",
-                           "Gr\xc3\xb6\xc3\x9f"
-                           "e \xe2\x82\xac",
-                           "00:11:22:33:44:55", "\xf0\x9f\x98\x80", "a\"b"}) {
+  for (const char* text :
+       {"db", "Robot 7", "*.web.internal", "*.WEB.internal", "2001:DB8::1", "Acme Inc.",
+        "Gr\xc3\xb6\xc3\x9f"
+        "e \xe2\x82\xac",
+        "00:11:22:33:44:55", "\xf0\x9f\x98\x80", "a\"b"}) {
     EXPECT_TRUE(CheckCommonName(text).ok()) << text;
   }
   EXPECT_TRUE(CheckCommonName(std::string(64, 'a')).ok());
   std::string umlauts;
   for (int i = 0; i < 64; ++i) umlauts += "\xc3\xb6";
   EXPECT_TRUE(CheckCommonName(umlauts).ok());
-  const std::string wrong[] = {"",
-                               " db",
-                               "db ",
-                               "db.internal.",
-                               "d\nb",
-                               "d\tb",
-                               std::string("db\0evil", 7),
+  const std::string wrong[] = {"", " db", "db ", "db.internal.", "db.internal..", "10.0.0.1.",
+                               // Wildcards that OpenSSL takes and a certificate may not hold.
+                               "c*.example.org", "*a.example.org", "c*a.example.org",
+                               "*.*.example.org", "ca.*.org", "ca.example.*", "*", "**.example.org",
+                               "*.example.org.", "Robot *", "::ffff:192.0.2.1", "::FFFF:192.0.2.1",
+                               "d\nb", "d\tb", std::string("db\0evil", 7),
                                "d\x7f"
                                "b",
                                "d\xc2\x85"
@@ -242,9 +242,7 @@ TEST(CommonNameTest, IsVisibleText) {
                                "b",  // surrogate
                                "d\xf4\x90\x80\x80"
                                "b",  // beyond Unicode
-                               "d\xc3",
-                               std::string(65, 'a'),
-                               umlauts + "x"};
+                               "d\xc3", std::string(65, 'a'), umlauts + "x"};
   for (const std::string& text : wrong) {
     EXPECT_EQ(ReasonOf(CheckCommonName(text)), Reason::kRequestMalformed) << text;
   }
@@ -327,7 +325,8 @@ TEST(ReservedNamesTest, AreTheAuthoritysOwnHoweverTheyAreWritten) {
     // What stands in a common name is taken for a host name by old clients.
     EXPECT_EQ(IsReservedCommonName(test.name, reserved), test.reserved) << test.name;
   }
-  for (const char* name : {"ca.example.org.", "ca.example.org..", "troth root ca EXAMPLE.org"}) {
+  for (const char* name : {"ca.example.org.", "ca.example.org..", "troth root ca EXAMPLE.org",
+                           "Troth  Root   CA example.org", " Troth Root\tCA example.org"}) {
     EXPECT_TRUE(IsReservedCommonName(name, reserved)) << name;
   }
   EXPECT_FALSE(IsReservedCommonName("Robot 7", reserved));

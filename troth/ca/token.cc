@@ -69,9 +69,12 @@ absl::Status CheckPattern(const std::string& pattern) {
     case PatternKind::kEmail:
       status = CheckPatterns({.email = {pattern}});
       break;
-    case PatternKind::kText:
-      status = CheckCommonName(pattern);
+    case PatternKind::kText: {
+      std::string plain = pattern;
+      std::ranges::replace(plain, '*', 'x');
+      status = CheckCommonName(plain);
       break;
+    }
   }
   return status.ok() ? status
                      : WrongUse("name of the token: " + std::string(ToStd(status.message())));
@@ -95,10 +98,25 @@ bool Allows(const std::string& pattern, const AlternativeName& name) {
   return false;
 }
 
-// A common name that is a DNS name or an address is one, and follows their rules.
+// A common name that is a DNS name or an address is one. Any other text follows the rules of what
+// the pattern is of: "*" is one label in a pattern of DNS names, whatever is asked for.
 bool AllowsCommonName(const std::string& pattern, const std::string& common_name) {
-  const std::optional<AlternativeName> name = NameOfCommonName(common_name);
-  return name.has_value() ? Allows(pattern, *name) : GlobMatches(pattern, common_name);
+  if (const std::optional<AlternativeName> name = NameOfCommonName(common_name)) {
+    return Allows(pattern, *name);
+  }
+  switch (KindOf(pattern)) {
+    case PatternKind::kDns:
+      return DnsPatternAllows(pattern, common_name);
+    case PatternKind::kUri:
+      return Allows(pattern, {Kind::kUri, common_name});
+    case PatternKind::kEmail:
+      return EmailPatternAllows(pattern, common_name);
+    case PatternKind::kIp:
+      return false;
+    case PatternKind::kText:
+      break;
+  }
+  return GlobMatches(pattern, common_name);
 }
 
 absl::Status CheckNames(const TokenRecord& token, const Asked& asked) {
