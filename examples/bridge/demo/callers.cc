@@ -6,8 +6,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "troth/base/file.h"
 #include "troth/base/strings.h"
+#include "troth/enroll/enroll_wait.h"
+#include "troth/enroll/enrolled_identity_source.h"
 #include "troth/rpc/credentials.h"
 
 namespace bridge {
@@ -22,43 +23,52 @@ T Must(absl::StatusOr<T> value) {
   return *std::move(value);
 }
 
-std::string MustRead(const std::string& path) { return Must(troth::ReadFile(path)); }
-
-troth::Signer LoadAuthority(const std::string& folder) {
-  return Must(
-      troth::Signer::Create(Must(troth::Certificate::FromPem(MustRead(folder + "/ca/ca.pem"))),
-                            Must(troth::PrivateKey::FromPem(MustRead(folder + "/ca/ca.key")))));
-}
+troth::Time Now() { return troth::Clock::System().Now(); }
 
 }  // namespace
 
-CallerFactory::CallerFactory(std::string folder)
-    : folder_(std::move(folder)),
-      trust_bundle_pem_(MustRead(folder_ + "/ca/ca.pem")),
-      authority_(LoadAuthority(folder_)) {}
+CallerFactory::CallerFactory(std::string authority, std::string root_pem)
+    : authority_(std::move(authority)), root_pem_(std::move(root_pem)) {}
 
-Caller CallerFactory::FromTree(const std::string& name, const std::string& entity) const {
-  const std::string stem = folder_ + "/" + entity + "/" + entity;
-  return {name, Must(troth::IdentitySource::WatchFiles({.certificate = stem + ".pem",
-                                                        .private_key = stem + ".key",
-                                                        .trust_bundle = folder_ + "/ca/ca.pem"}))};
+Caller CallerFactory::FromFile(const std::string& name, const std::string& file,
+                               const std::string& trust_bundle) const {
+  return {name, Must(troth::IdentitySource::WatchFiles(
+                    {.certificate = file, .private_key = file, .trust_bundle = trust_bundle}))};
+}
+
+Caller CallerFactory::Enrolled(const std::string& name, const std::string& client_id,
+                               troth::Secret token) const {
+  return {name, Must(troth::EnrolledIdentitySource::Start(
+                    {.server = authority_, .client_id = client_id, .token = std::move(token)}))};
+}
+
+Caller CallerFactory::Brief(const std::string& name, const std::string& client_id,
+                            troth::Secret token) const {
+  const auto enroller = Must(troth::Enroller::Create(
+      {.server = authority_, .client_id = client_id, .token = std::move(token)}));
+  Must(troth::EnrollAndWait(*enroller, {}));
+  const troth::EnrolledIdentity enrolled = Must(enroller->identity());
+  return {name, troth::MemoryIdentitySource::Create(Must(
+                    troth::Identity::Create({.certificate_pem = enrolled.chain_pem,
+                                             .private_key_pem = enrolled.private_key_pem.Reveal(),
+                                             .trust_bundle_pem = enrolled.trust_bundle_pem},
+                                            Now())))};
 }
 
 Caller CallerFactory::WithoutCertificate() const {
-  return {"no certificate",
-          troth::MemoryIdentitySource::Create(Must(troth::Identity::Create(
-              {.trust_bundle_pem = trust_bundle_pem_}, troth::Clock::System().Now())))};
+  return {"none", troth::MemoryIdentitySource::Create(
+                      Must(troth::Identity::Create({.trust_bundle_pem = root_pem_}, Now())))};
 }
 
-Caller CallerFactory::Make(const std::string& name, const std::string& common_name,
-                           const troth::Signer* signer, troth::Validity validity) const {
+Caller CallerFactory::Make(const std::string& name, const troth::Signer* signer) const {
   const troth::PrivateKey key = Must(troth::PrivateKey::Generate(troth::KeyType::kP256));
   const troth::CertificateTemplate what = {
-      .serial = troth::SerialNumber::Generate(troth::Clock::System().Now()),
-      .subject = Must(troth::DistinguishedName::FromCommonName(common_name)),
-      .validity = validity,
+      .serial = troth::SerialNumber::Generate(Now()),
+      .subject = Must(troth::DistinguishedName::FromCommonName("aggregator")),
+      .validity = {Now() - minutes(5), Now() + hours(24)},
       .public_key = key.public_key(),
-      .alternative_names = {Must(troth::AlternativeName::Parse("dns:" + common_name))},
+      .alternative_names = {Must(
+          troth::AlternativeName::Parse("uri:spiffe://bridge.internal/aggregator"))},
       .extended_key_usage = {std::string(troth::kClientAuthOid)}};
   const troth::Certificate certificate =
       Must(signer != nullptr ? troth::Issue(what, *signer) : troth::IssueSelfSigned(what, key));
@@ -66,55 +76,25 @@ Caller CallerFactory::Make(const std::string& name, const std::string& common_na
   // of it.
   const auto identity = Must(troth::Identity::Create({.certificate_pem = certificate.ToPem(),
                                                       .private_key_pem = key.ToPem().Reveal(),
-                                                      .trust_bundle_pem = trust_bundle_pem_,
+                                                      .trust_bundle_pem = root_pem_,
                                                       .allow_untrusted_chain = true},
-                                                     validity.not_before));
+                                                     Now()));
   return {name, troth::MemoryIdentitySource::Create(identity)};
 }
 
-Caller CallerFactory::SelfSigned() const {
-  const troth::Time now = troth::Clock::System().Now();
-  return Make("self-signed", "aggregator", nullptr, {now - minutes(5), now + hours(24)});
-}
+Caller CallerFactory::SelfSigned() const { return Make("self-signed", nullptr); }
 
 Caller CallerFactory::OfForeignCa() const {
-  const troth::Time now = troth::Clock::System().Now();
-  const troth::Validity validity = {now - minutes(5), now + hours(24)};
   troth::PrivateKey key = Must(troth::PrivateKey::Generate(troth::KeyType::kP256));
   const troth::CertificateTemplate root = {
-      .serial = troth::SerialNumber::Generate(now),
+      .serial = troth::SerialNumber::Generate(Now()),
       .subject = Must(troth::DistinguishedName::FromCommonName("some other CA")),
-      .validity = validity,
+      .validity = {Now() - minutes(5), Now() + hours(24)},
       .public_key = key.public_key(),
       .basic_constraints = troth::BasicConstraints{.is_ca = true}};
   troth::Certificate certificate = Must(troth::IssueSelfSigned(root, key));
   const troth::Signer foreign = Must(troth::Signer::Create(std::move(certificate), std::move(key)));
-  return Make("foreign CA", "aggregator", &foreign, validity);
-}
-
-Caller CallerFactory::Expired() const {
-  const troth::Time begin = authority_.certificate().validity().not_before;
-  return Make("expired", "auditor", &authority_, {begin, begin + minutes(1)});
-}
-
-Caller CallerFactory::Issued(const std::string& name, const std::string& common_name,
-                             troth::Seconds lifetime) const {
-  const troth::Time now = troth::Clock::System().Now();
-  return Make(name, common_name, &authority_,
-              {authority_.certificate().validity().not_before, now + lifetime});
-}
-
-void CallerFactory::Revoke(const Caller& caller, const std::string& path) const {
-  const troth::Time now = troth::Clock::System().Now();
-  const troth::Crl crl = Must(
-      troth::IssueCrl({.this_update = now - minutes(5),
-                       .next_update = now + hours(24),
-                       .entries = {{.serial = caller.identity->Current()->leaf().serial_number(),
-                                    .revoked_at = now}}},
-                      authority_));
-  const absl::Status written =
-      troth::WriteFile(path, crl.ToPem(), {.overwrite = troth::Overwrite::kReplace});
-  if (!written.ok()) throw std::runtime_error(std::string(troth::ToStd(written.message())));
+  return Make("foreign CA", &foreign);
 }
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& endpoint, const Caller& caller) {

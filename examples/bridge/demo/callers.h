@@ -5,10 +5,9 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "troth/base/secret.h"
 #include "troth/identity/identity_source.h"
-#include "troth/pki/certificate.h"
 #include "troth/pki/issue.h"
 
 namespace bridge {
@@ -18,33 +17,30 @@ struct Caller {
   std::shared_ptr<troth::IdentitySource> identity;
 };
 
-// Makes callers from the certificate tree below `folder`, and what the tree does not hold:
-// certificates of another CA, self-signed, expired, short-lived. Throws std::runtime_error with
-// what went wrong.
+// Makes callers: from files, by enrolling with the authority, and bad ones, which no authority has
+// issued. Throws std::runtime_error with what went wrong.
 class CallerFactory {
  public:
-  explicit CallerFactory(std::string folder);
+  // `authority`: where it listens; `root_pem`: its root, which every caller trusts.
+  CallerFactory(std::string authority, std::string root_pem);
 
-  Caller FromTree(const std::string& name,
-                  const std::string& entity) const;  // "own client", "client"
+  // Key and certificates in `file`, which is watched.
+  Caller FromFile(const std::string& name, const std::string& file,
+                  const std::string& trust_bundle) const;
+  // Enrols with a token, in memory, and renews itself.
+  Caller Enrolled(const std::string& name, const std::string& client_id, troth::Secret token) const;
+  // The same with a token of the profile "brief", and does not renew itself: the certificate
+  // expires.
+  Caller Brief(const std::string& name, const std::string& client_id, troth::Secret token) const;
   Caller WithoutCertificate() const;
   Caller SelfSigned() const;
   Caller OfForeignCa() const;
-  Caller Expired() const;
-  // A certificate of our CA for `common_name` that is valid for `lifetime`.
-  Caller Issued(const std::string& name, const std::string& common_name,
-                troth::Seconds lifetime) const;
-
-  // Writes a CRL of our CA that lists the caller's certificate to `path`.
-  void Revoke(const Caller& caller, const std::string& path) const;
 
  private:
-  Caller Make(const std::string& name, const std::string& common_name, const troth::Signer* signer,
-              troth::Validity validity) const;
+  Caller Make(const std::string& name, const troth::Signer* signer) const;
 
-  std::string folder_;
-  std::string trust_bundle_pem_;
-  troth::Signer authority_;
+  const std::string authority_;
+  const std::string root_pem_;
 };
 
 // A connection of its own, which no other channel shares, to a bridge service on 127.0.0.1.

@@ -1,18 +1,15 @@
-// bridge_demo [--stay]: makes certificates, starts the three services of the bridge, calls them
-// with good and bad certificates, and replaces a certificate and a policy while calls run. Prints
-// what happened; ends with 0 only when all of it went as it should.
-#include <unistd.h>
-
+// bridge_demo [--stay]: starts an authority, has the three services of the bridge enrol with it and
+// starts them, calls them with good and bad certificates, renews certificates and replaces a policy
+// while calls run, and revokes one. Prints what happened; ends with 0 only when all of it went as
+// it should.
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -21,10 +18,10 @@
 #include "examples/bridge/demo/callers.h"
 #include "examples/bridge/demo/calls.h"
 #include "examples/bridge/demo/load.h"
-#include "examples/bridge/demo/process.h"
-#include "troth/base/file.h"
+#include "examples/bridge/demo/site.h"
 #include "troth/base/log.h"
 #include "troth/base/strings.h"
+#include "troth/base/time.h"
 
 namespace bridge {
 namespace {
@@ -37,56 +34,54 @@ constexpr int kCallsPerConnection = 200;
 
 class Demo {
  public:
-  Demo(fs::path programs, fs::path sources)
-      : programs_(std::move(programs)), sources_(std::move(sources)) {
-    std::string name = (fs::temp_directory_path() / "troth-bridge-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-    folder_ = name;
-  }
-  Demo(const Demo&) = delete;
-  Demo& operator=(const Demo&) = delete;
-  ~Demo() {
-    services_.clear();
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
+  Demo(const fs::path& programs, fs::path sources)
+      : sources_(std::move(sources)), site_(programs) {}
 
   // Whether all went as it should.
   bool Run() {
-    MakeCertificates();
+    StartAuthority();
+    Enroll();
     StartServices();
-    const CallerFactory factory(Path("core/certs"));
+    const CallerFactory factory(site_.authority(), site_.root_pem());
     PrintMatrix(factory);
     ChangeUnderLoad(factory);
     RefuseOnOpenConnections(factory);
+    Revoke(factory);
     return good_;
   }
 
   void PrintCommands() const {
-    const std::string certs = Path("core/certs");
+    const std::string& ca = site_.authority();
     const std::string client =
-        " -cert " + certs + "/client/client.pem -key " + certs + "/client/client.key ";
-    const std::string troth = (programs_ / "troth").string();
-    const auto& address = endpoints_.at("operator");
-    std::cout
-        << "grpcurl -cacert " << certs << "/ca/ca.pem" << client << address << " list\n"
-        << "grpcurl -cacert " << certs << "/ca/ca.pem" << client << address
-        << " clementine.ClementineOperator/InternalEndRound\n"
-        << "grpcurl -cacert " << certs << "/ca/ca.pem" << client << address
-        << " clementine.ClementineOperator/GetXOnlyPublicKey\n"
-        << "grpcurl -cacert " << certs << "/ca/ca.pem " << endpoints_.at("aggregator") << " list\n"
-        << troth << " verify " << certs << "/server/server.pem --trust-bundle " << certs
-        << "/ca/ca.pem --name localhost --usage server\n"
-        << "cd " << folder_.string() << " && " << troth
-        << " policy explain policy.toml --certificate core/certs/client/client.pem --trust-bundle "
-           "core/certs/ca/ca.pem --method /clementine.ClementineOperator/InternalEndRound\n"
-        << "cd " << folder_.string() << " && " << troth << " certs generate --renew server\n"
-        << "tail -f " << Path("operator.log") << "\n";
+        " -cert core/certs/client/client.pem -key core/certs/client/client.pem ";
+    const std::string& address = endpoints_.at("operator");
+    std::cout << "cd " << site_.Path("operator") << "   # the operator's machine; `troth` is "
+              << site_.troth() << "\n"
+              << "export PATH=" << fs::path(site_.troth()).parent_path().string() << ":$PATH\n\n"
+              << "grpcurl -cacert core/certs/ca/ca.pem" << client << address << " list\n"
+              << "grpcurl -cacert core/certs/ca/ca.pem" << client << address
+              << " clementine.ClementineOperator/InternalEndRound\n"
+              << "grpcurl -cacert core/certs/ca/ca.pem" << client << address
+              << " clementine.ClementineOperator/GetXOnlyPublicKey   # refused\n"
+              << "grpcurl -cacert core/certs/ca/ca.pem " << endpoints_.at("aggregator") << " list\n"
+              << "troth policy explain policy.toml --certificate "
+                 "core/certs/aggregator/aggregator.pem --trust-bundle ../authority/issuer.pem "
+                 "--method /clementine.ClementineOperator/Withdraw\n"
+              << "troth enroll " << ca
+              << " operator.bridge.internal --name localhost --name 127.0.0.1 --renew-before 90d "
+                 "--trust-bundle core/certs/ca/ca.pem --out core/certs/server/server.pem\n"
+              << "troth certificates list --data ../authority\n"
+              << "troth tokens create --data ../authority --name db1.bridge.internal > token\n"
+              << "troth enroll " << ca << " db1.bridge.internal --token-file token --out db1.pem\n"
+              << "troth certificates revoke db1.bridge.internal --data ../authority\n"
+              << "troth enroll " << ca
+              << " db1.bridge.internal --renew-before 90d --out db1.pem   # refused\n"
+              << "troth ledger verify --data ../authority\n"
+              << "curl http://" << site_.authority_http() << "/crl\n"
+              << "tail -f ../operator.log\n";
   }
 
  private:
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
-
   void Headline(const std::string& text) const { std::cout << "\n== " << text << std::endl; }
 
   // Notes whether something is as it should be, and returns the mark to print.
@@ -95,80 +90,110 @@ class Demo {
     return as_it_should_be ? "" : "   <-- NOT AS IT SHOULD BE";
   }
 
-  void Troth(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), (programs_ / "troth").string());
-    std::cout << "   $ troth";
-    for (size_t i = 1; i < arguments.size(); ++i) std::cout << " " << arguments[i];
-    std::cout << std::endl;
-    if (RunCommand(arguments, folder_, Path("troth.log")) != 0) {
-      throw std::runtime_error("the command failed:\n" + ReadAll(Path("troth.log")));
-    }
+  void StartAuthority() {
+    Headline("An authority");
+    site_.StartAuthority();
+    std::cout << "   https://" << site_.authority() << ", root SHA-256 " << site_.root_fingerprint()
+              << std::endl;
   }
 
-  static std::string ReadAll(const std::string& path) {
-    std::ifstream file(path);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
+  static Enrolment ServerOf(const std::string& role) {
+    return {.machine = role,
+            .client_id = role + ".bridge.internal",
+            .more_names = {"localhost", "127.0.0.1"},
+            .file = "core/certs/server/server.pem"};
+  }
+  static Enrolment ClientOf(const std::string& role) {
+    return {.machine = role,
+            .client_id = "spiffe://bridge.internal/" + role + "/client",
+            .more_names = {},
+            .file = "core/certs/client/client.pem"};
+  }
+  static Enrolment Aggregator(const std::string& file) {
+    return {.machine = "aggregator",
+            .client_id = kAggregator,
+            .more_names = {},
+            .file = "core/certs/aggregator/" + file};
   }
 
-  void MakeCertificates() {
-    Headline("Certificates for three services and their callers");
-    Troth({"certs", "generate", "--key-type", "p256"});
-    for (const char* name :
-         {"operator.toml", "verifier.toml", "policy.toml", "aggregator-policy.toml"}) {
-      fs::copy_file(sources_ / name, folder_ / name);
+  void Enroll() {
+    Headline("Three services enrol, each with a token and on a machine of its own");
+    for (const std::string role : {"operator", "verifier", "aggregator"}) {
+      const Enrolment client = role == "aggregator" ? Aggregator("aggregator.pem") : ClientOf(role);
+      const Enrolment server = ServerOf(role);
+      site_.AddMachine(role);
+      site_.MakeToken(role, {server.client_id, "localhost", "127.0.0.1", client.client_id}, 2);
+      site_.Enroll(server);
+      site_.Enroll(client);
+      for (const char* suffix : {".toml", "-policy.toml"}) {
+        const fs::path file = sources_ / (role + suffix);
+        if (fs::exists(file)) fs::copy_file(file, site_.Path(role + "/" + role + suffix));
+      }
     }
-    fs::create_directory(folder_ / "crls");
-  }
-
-  void Start(const std::string& role) {
-    services_.push_back(std::make_unique<Process>(
-        std::vector<std::string>{(programs_ / "bridge").string(), role, "--config", role + ".toml"},
-        folder_, Path(role + ".log")));
-    const std::string line = services_.back()->ReadLine();  // "operator listens on 127.0.0.1:40000"
-    if (line.find(" listens on ") == std::string::npos) {
-      throw std::runtime_error(role + " did not start:\n" + ReadAll(Path(role + ".log")));
+    const std::string pinned = site_.Troth(
+        {"certificates", "show", std::string(kAggregator), "--pem", "--data", "authority"});
+    std::cout << "   (copied to operator and verifier, whose policy pins it)" << std::endl;
+    for (const std::string role : {"operator", "verifier"}) {
+      fs::create_directories(site_.Path(role + "/core/certs/aggregator"));
+      site_.Write(role + kPinFile, pinned);
+      fs::copy_file(sources_ / "policy.toml", site_.Path(role + "/policy.toml"));
     }
-    endpoints_[role] = line.substr(line.rfind(' ') + 1);
-    std::cout << "   " << line << std::endl;
   }
 
   void StartServices() {
     Headline("The services");
-    Start("operator");
-    Start("verifier");
-    std::string aggregator = ReadAll((sources_ / "aggregator.toml").string());
+    endpoints_["operator"] = site_.StartService("operator");
+    endpoints_["verifier"] = site_.StartService("verifier");
+    std::string aggregator = site_.Read("aggregator/aggregator.toml");
     const auto replace = [&](const std::string& from, const std::string& to) {
       aggregator.replace(aggregator.find(from), from.size(), to);
     };
     replace("127.0.0.1:50051", endpoints_["operator"]);
     replace("127.0.0.1:50052", endpoints_["verifier"]);
-    std::ofstream(Path("aggregator.toml")) << aggregator;
-    Start("aggregator");
+    site_.Write("aggregator/aggregator.toml", aggregator);
+    endpoints_["aggregator"] = site_.StartService("aggregator");
+  }
+
+  Caller FromMachine(const CallerFactory& factory, const std::string& name,
+                     const Enrolment& what) const {
+    return factory.FromFile(name, site_.Path(what.machine + "/" + what.file),
+                            site_.Path(what.machine + "/core/certs/ca/ca.pem"));
+  }
+  Caller Auditor(const CallerFactory& factory, const std::string& name, const std::string& who) {
+    const std::string id = "spiffe://bridge.internal/auditor/" + who;
+    return factory.Enrolled(name, id, troth::Secret(site_.MakeToken({id})));
+  }
+  Caller Brief(const CallerFactory& factory, const std::string& name) {
+    const std::string id = "spiffe://bridge.internal/brief/" + name;
+    return factory.Brief(name, id, troth::Secret(site_.MakeToken({id}, "brief")));
   }
 
   void PrintMatrix(const CallerFactory& factory) {
     Headline("Who may call what");
     const std::vector<Caller> callers = {
-        factory.FromTree("aggregator", "aggregator"),
-        factory.FromTree("own client", "client"),
-        factory.FromTree("server", "server"),
-        factory.Issued("auditor", "auditor", std::chrono::hours(1)),
+        FromMachine(factory, "aggregator", Aggregator("aggregator.pem")),
+        FromMachine(factory, "op. client", ClientOf("operator")),
+        FromMachine(factory, "ver. client", ClientOf("verifier")),
+        FromMachine(factory, "op. server", ServerOf("operator")),
+        Auditor(factory, "auditor", "alice"),
         factory.WithoutCertificate(),
         factory.SelfSigned(),
         factory.OfForeignCa(),
-        factory.Expired()};
+        Brief(factory, "expired")};
+    const troth::Time end = *callers.back().identity->Current()->expires();
+    MillisecondsUntil([&] { return troth::Clock::System().Now() >= end; });
     // What the seed's table says: public methods for the aggregator, internal ones for the own
     // client.
     const auto expected = [](const Caller& caller, const Call& call) {
       const bool internal = call.name.find("/Internal") != std::string::npos;
+      const bool of_operator = call.service == "operator";
       return (caller.name == "aggregator" && !internal) ||
-             (caller.name == "own client" && internal) ||
+             (caller.name == "op. client" && internal && of_operator) ||
+             (caller.name == "ver. client" && internal && !of_operator) ||
              (caller.name == "auditor" && call.name == "Operator/GetXOnlyPublicKey");
     };
     std::printf("   %-31s", "");
-    for (const Caller& caller : callers) std::printf(" %-14s", caller.name.c_str());
+    for (const Caller& caller : callers) std::printf(" %-11s", caller.name.c_str());
     std::printf("\n");
 
     std::vector<std::string> reasons;
@@ -189,7 +214,7 @@ class Demo {
         }
         if (status.ok() != expected(caller, call)) cell += " WRONG";
         Expect(status.ok() == expected(caller, call));
-        std::printf(" %-14s", cell.c_str());
+        std::printf(" %-11s", cell.c_str());
       }
       std::printf("\n");
     }
@@ -219,35 +244,38 @@ class Demo {
     std::fflush(stdout);
   }
 
+  // Replaces `from`, which is there, in the operator's policy.
+  void ChangePolicy(const std::string& from, const std::string& to) {
+    std::string policy = site_.Read("operator/policy.toml");
+    policy.replace(policy.find(from), from.size(), to);
+    site_.Write("operator/policy.toml", policy);
+  }
+
   void ChangeUnderLoad(const CallerFactory& factory) {
-    Headline("A certificate and a policy replaced under load");
+    Headline("Certificates renewed by the authority, and a policy replaced, under load");
     const std::string& endpoint = endpoints_["operator"];
-    const Caller aggregator = factory.FromTree("aggregator", "aggregator");
-    const Caller auditor = factory.Issued("auditor", "auditor", std::chrono::hours(1));
-    const auto open_connection = Connect(endpoint, auditor);
+    const Caller aggregator = FromMachine(factory, "aggregator", Aggregator("aggregator.pem"));
+    const Caller own_client = FromMachine(factory, "own client", ClientOf("operator"));
+    const auto open_connection = Connect(endpoint, Auditor(factory, "auditor", "bob"));
     Expect(GetKey(open_connection).ok());
 
-    Load load(endpoint, aggregator, factory.FromTree("own client", "client"), kConnections,
-              kCallsPerConnection);
+    Load load(endpoint, aggregator, own_client, kConnections, kCallsPerConnection);
     const auto calls = [&] { return load.calls(); };
     MillisecondsUntil([&] { return calls() > 1000; });
 
     std::string before;
     Expect(GetKey(Connect(endpoint, aggregator), &before).ok());
-    Troth({"certs", "generate", "--renew", "server", "--key-type", "p256"});
-    const double new_certificate = MillisecondsUntil([&] {
-      std::string now;
-      return GetKey(Connect(endpoint, aggregator), &now).ok() && now != before;
-    });
-    PrintTime("until new connections see the operator's new certificate", new_certificate);
+    site_.Enroll(ServerOf("operator"));
+    PrintTime("until new connections see the operator's new certificate", MillisecondsUntil([&] {
+                std::string now;
+                return GetKey(Connect(endpoint, aggregator), &now).ok() && now != before;
+              }));
+    site_.Enroll(ClientOf("operator"));
+    PrintTime("until its client shows its new certificate, known by its name",
+              MillisecondsUntil([&] { return own_client.identity->Statistics().rotations > 0; }));
+    RenewPinned(factory, aggregator);
 
-    std::string policy = ReadAll(Path("policy.toml"));
-    const std::string from = R"(allow   = ["aggregator", "auditor"])";
-    policy.replace(policy.find(from), from.size(), R"(allow   = ["aggregator"])");
-    if (!troth::WriteFile(Path("policy.toml"), policy, {.overwrite = troth::Overwrite::kReplace})
-             .ok()) {
-      throw std::runtime_error("cannot write the policy");
-    }
+    ChangePolicy(R"(allow   = ["aggregator", "auditor"])", R"(allow   = ["aggregator"])");
     grpc::Status refusal;
     const double new_policy = MillisecondsUntil([&] {
       refusal = GetKey(open_connection);
@@ -268,6 +296,28 @@ class Demo {
     std::fflush(stdout);
   }
 
+  // A pin is of one certificate, so the next one is made beside the old one, pinned too, and put in
+  // its place when it is known everywhere.
+  void RenewPinned(const CallerFactory& factory, const Caller& aggregator) {
+    const Enrolment next = Aggregator("next.pem");
+    const std::string folder = site_.Path("aggregator/core/certs/aggregator/");
+    fs::copy_file(folder + "aggregator.pem", folder + "next.pem");
+    site_.Enroll(next);
+    const Caller renewed = FromMachine(factory, "renewed", next);
+    const std::string serial = renewed.identity->Current()->leaf().serial_number().ToHex();
+    const std::string certificate =
+        site_.Troth({"certificates", "show", serial, "--pem", "--data", "authority"});
+    for (const std::string role : {"operator", "verifier"}) {
+      site_.Write(role + kPinFile, certificate + site_.Read(role + kPinFile));
+    }
+    PrintTime(
+        "until the aggregator's next certificate is pinned beside the old one",
+        MillisecondsUntil([&] { return GetKey(Connect(endpoints_["operator"], renewed)).ok(); }));
+    fs::rename(folder + "next.pem", folder + "aggregator.pem");
+    PrintTime("until the aggregator, in whose place it was moved, shows it",
+              MillisecondsUntil([&] { return aggregator.identity->Statistics().rotations > 0; }));
+  }
+
   // Makes calls on one connection until one is refused, and prints how.
   void PrintRefusal(const std::string& who, const std::shared_ptr<grpc::Channel>& channel,
                     const std::string& reason) {
@@ -282,40 +332,51 @@ class Demo {
     std::fflush(stdout);
   }
 
+  std::shared_ptr<grpc::Channel> OpenConnection(const Caller& caller) {
+    auto channel = Connect(endpoints_["operator"], caller);
+    Expect(MillisecondsUntil([&] { return EndRound(channel).ok(); }) >= 0);
+    return channel;
+  }
+
   void RefuseOnOpenConnections(const CallerFactory& factory) {
     Headline("Refused on an open connection");
     // Let the callers' names in, so that nothing but the state of their certificates can stand
     // against them.
-    std::string policy = ReadAll(Path("policy.toml"));
-    policy +=
-        "\n[[rules]]\nmethods = [\"/clementine.ClementineOperator/InternalEndRound\"]\nallow   = "
-        "[\"self\", \"auditor\"]\n";
-    if (!troth::WriteFile(Path("policy.toml"), policy, {.overwrite = troth::Overwrite::kReplace})
-             .ok()) {
-      throw std::runtime_error("cannot write the policy");
-    }
+    ChangePolicy(R"(allow   = ["operator_client"])", R"(allow   = ["operator_client", "auditor"])");
+    // Until it counts: a brief certificate does not wait for it.
+    OpenConnection(Auditor(factory, "auditor", "carol"));
+    PrintRefusal("expired while connected:", OpenConnection(Brief(factory, "expiring")),
+                 "certificate_expired");
     const std::string& endpoint = endpoints_["operator"];
-    const auto open = [&](const Caller& caller) {
-      auto channel = Connect(endpoint, caller);
-      Expect(MillisecondsUntil([&] { return EndRound(channel).ok(); }) >= 0);
-      return channel;
-    };
-    const Caller revoked = factory.Issued("revoked", "auditor", std::chrono::hours(1));
-    const auto revoked_channel = open(revoked);
-    const auto expiring_channel =
-        open(factory.Issued("expiring", "auditor", std::chrono::seconds(3)));
-    PrintRefusal("expired while connected:", expiring_channel, "certificate_expired");
-    factory.Revoke(revoked, Path("crls/ca.crl"));
-    PrintRefusal("revoked while connected:", revoked_channel, "certificate_revoked");
     PrintRefusal("of another CA:", Connect(endpoint, factory.OfForeignCa()), "issuer_unknown");
     PrintRefusal("self-signed:", Connect(endpoint, factory.SelfSigned()),
                  "certificate_self_signed");
   }
 
-  const fs::path programs_;
+  void Revoke(const CallerFactory& factory) {
+    Headline("Revoked at the authority");
+    const Enrolment mallory = {.machine = "auditor",
+                               .client_id = "spiffe://bridge.internal/auditor/mallory",
+                               .more_names = {},
+                               .file = "mallory.pem"};
+    site_.AddMachine(mallory.machine);
+    site_.MakeToken(mallory.machine, {mallory.client_id}, 1);
+    site_.Enroll(mallory);
+    const auto channel = OpenConnection(FromMachine(factory, "mallory", mallory));
+    site_.Troth({"certificates", "revoke", mallory.client_id, "--data", "authority"});
+    PrintRefusal("its next call:", channel, "certificate_revoked");
+    const std::string said = site_.EnrollFails(mallory);
+    std::cout << "   its renewal, by `troth enroll`:\n      " << said.substr(0, said.find('\n'))
+              << Expect(said.find("[certificate_revoked]") != std::string::npos) << std::endl;
+    const std::string ledger = site_.Troth({"ledger", "verify", "--data", "authority"});
+    std::cout << "      " << ledger << std::flush;
+  }
+
+  static constexpr const char* kAggregator = "spiffe://bridge.internal/aggregator";
+  static constexpr const char* kPinFile = "/core/certs/aggregator/aggregator.pem";
+
   const fs::path sources_;
-  fs::path folder_;
-  std::vector<std::unique_ptr<Process>> services_;
+  Site site_;
   std::map<std::string, std::string> endpoints_;
   bool good_ = true;
 };
@@ -340,7 +401,7 @@ int Main(bool stay) {
              "It prints commands such as: grpcurl -cacert CA -cert CERT -key KEY ADDRESS list\n";
       return good ? 0 : 1;
     }
-    std::cout << "\nThe services stay up until Ctrl-C. In another terminal:\n\n";
+    std::cout << "\nAuthority and services stay up until Ctrl-C. In another terminal:\n\n";
     demo.PrintCommands();
     std::cout << std::flush;
     int received = 0;

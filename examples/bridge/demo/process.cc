@@ -25,7 +25,7 @@ pid_t Spawn(const std::vector<std::string>& argv, const std::string& folder,
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
     if (chdir(folder.c_str()) != 0) _exit(126);
-    dup2(out >= 0 ? out : log, STDOUT_FILENO);
+    dup2(out, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     execv(arguments[0], arguments.data());
     _exit(127);
@@ -59,12 +59,23 @@ std::string Process::ReadLine() {
   return line;
 }
 
-int RunCommand(const std::vector<std::string>& argv, const std::string& folder,
-               const std::string& log_file) {
-  const pid_t pid = Spawn(argv, folder, log_file, -1);
+CommandResult RunCommand(const std::vector<std::string>& argv, const std::string& folder,
+                         const std::string& log_file) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("cannot make a pipe");
+  const pid_t pid = Spawn(argv, folder, log_file, ends[1]);
+  close(ends[1]);
+  CommandResult result;
+  char buffer[4096];
+  ssize_t got = 0;
+  while ((got = read(ends[0], buffer, sizeof buffer)) > 0) {
+    result.output.append(buffer, static_cast<size_t>(got));
+  }
+  close(ends[0]);
   int status = 0;
   waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  return result;
 }
 
 }  // namespace bridge

@@ -28,8 +28,13 @@ class Process {
   int out_ = -1;
 };
 
-// Runs a command to its end and returns its exit code; its output is appended to `log_file`.
-int RunCommand(const std::vector<std::string>& argv, const std::string& folder,
-               const std::string& log_file);
+struct CommandResult {
+  int exit_code = 0;
+  std::string output;  // standard output
+};
+
+// Runs a command to its end; its standard error is appended to `log_file`.
+CommandResult RunCommand(const std::vector<std::string>& argv, const std::string& folder,
+                         const std::string& log_file);
 
 }  // namespace bridge
