@@ -2,22 +2,25 @@
 // modes and flags.
 //
 //   sping_echo HOST:PORT CERTIFICATE PRIVATE_KEY TRUST_BUNDLE [COUNT]
+//   TROTH_TOKEN=... sping_echo HOST:PORT --ca HOST:PORT NAME [COUNT]
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <thread>
 #include <utility>
 
+#include "examples/sping/example_identity.h"
 #include "examples/sping/ping_client.h"
 #include "examples/sping/ping_statistics.h"
 
 int main(int argc, char** argv) {
   if (argc < 5 || argc > 6) {
-    std::cerr << "usage: sping_echo HOST:PORT CERTIFICATE PRIVATE_KEY TRUST_BUNDLE [COUNT]\n";
+    std::cerr
+        << "usage: sping_echo HOST:PORT CERTIFICATE PRIVATE_KEY TRUST_BUNDLE [COUNT]\n"
+           "       sping_echo HOST:PORT --ca HOST:PORT NAME [COUNT]   (token in TROTH_TOKEN)\n";
     return 64;
   }
-  auto identity = troth::IdentitySource::WatchFiles(
-      {.certificate = argv[2], .private_key = argv[3], .trust_bundle = argv[4]});
+  auto identity = troth::sping::ExampleIdentity(argv + 2);
   if (!identity.ok()) {
     std::cerr << identity.status() << "\n";
     return 1;

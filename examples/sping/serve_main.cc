@@ -2,22 +2,24 @@
 // Troth, in forty lines. `troth pong` has the other modes and flags.
 //
 //   sping_serve CERTIFICATE PRIVATE_KEY TRUST_BUNDLE [ADDRESS:PORT]
+//   TROTH_TOKEN=... sping_serve --ca HOST:PORT NAME [ADDRESS:PORT]
 #include <iostream>
 #include <string>
 #include <utility>
 
+#include "examples/sping/example_identity.h"
 #include "examples/sping/pong_server.h"
 #include "troth/rpc/handshake_log.h"
 
 int main(int argc, char** argv) {
   if (argc < 4 || argc > 5) {
-    std::cerr << "usage: sping_serve CERTIFICATE PRIVATE_KEY TRUST_BUNDLE [ADDRESS:PORT]\n";
+    std::cerr << "usage: sping_serve CERTIFICATE PRIVATE_KEY TRUST_BUNDLE [ADDRESS:PORT]\n"
+                 "       sping_serve --ca HOST:PORT NAME [ADDRESS:PORT]   (token in TROTH_TOKEN)\n";
     return 64;
   }
   troth::EnableHandshakeLog();
 
-  auto identity = troth::IdentitySource::WatchFiles(
-      {.certificate = argv[1], .private_key = argv[2], .trust_bundle = argv[3]});
+  auto identity = troth::sping::ExampleIdentity(argv + 1);
   if (!identity.ok()) {
     std::cerr << identity.status() << "\n";
     return 1;

@@ -56,17 +56,6 @@ absl::StatusOr<Secret> ReadStandardInput() {
   return Secret(std::move(text));
 }
 
-absl::StatusOr<Secret> ReadToken(const EnrollArguments& arguments,
-                                 const std::optional<std::string>& variable) {
-  if (arguments.token_file == "-") return ReadStandardInput();
-  if (!arguments.token_file.empty()) {
-    absl::StatusOr<std::string> text = ReadFile(arguments.token_file, kMaxTokenBytes);
-    if (!text.ok()) return text.status();
-    return Secret(*std::move(text));
-  }
-  return Secret(std::string(variable.value_or("")));
-}
-
 absl::Status ReadTrust(const EnrollArguments& arguments, EnrollOptions& enroll,
                        EnrollPaths& paths) {
   if (!arguments.fingerprint.empty()) {
@@ -94,6 +83,17 @@ absl::Status ReadTrust(const EnrollArguments& arguments, EnrollOptions& enroll,
 }
 
 }  // namespace
+
+absl::StatusOr<Secret> ReadToken(const std::string& token_file,
+                                 const std::optional<std::string>& token_variable) {
+  if (token_file == "-") return ReadStandardInput();
+  if (!token_file.empty()) {
+    absl::StatusOr<std::string> text = ReadFile(token_file, kMaxTokenBytes);
+    if (!text.ok()) return WithContext(text.status(), "--token-file");
+    return Secret(*std::move(text));
+  }
+  return Secret(token_variable.value_or(""));
+}
 
 void AddEnrollOptions(CLI::App& app, EnrollArguments& arguments) {
   app.add_option("CA", arguments.server, "the authority: HOST, HOST:PORT or https://HOST:PORT")
@@ -201,8 +201,8 @@ absl::StatusOr<FileEnrollmentOptions> ReadEnrollArguments(
   }
   options.bad_key = arguments.once ? FileEnrollmentOptions::BadKey::kReplace
                                    : FileEnrollmentOptions::BadKey::kRefuse;
-  absl::StatusOr<Secret> token = ReadToken(arguments, token_variable);
-  if (!token.ok()) return WithContext(token.status(), "--token-file");
+  absl::StatusOr<Secret> token = ReadToken(arguments.token_file, token_variable);
+  if (!token.ok()) return token.status();
   enroll.token = *std::move(token);
   return options;
 }

@@ -38,6 +38,11 @@ struct EnrollArguments {
 
 void AddEnrollOptions(CLI::App& app, EnrollArguments& arguments);
 
+// The token in a file ("-": the first line of standard input), or without a file that of the
+// environment's TROTH_TOKEN; empty when there is neither. Errors: those of reading the file.
+absl::StatusOr<Secret> ReadToken(const std::string& token_file,
+                                 const std::optional<std::string>& token_variable);
+
 // Reads texts and files that the arguments name. `token_variable` is the environment's TROTH_TOKEN.
 // Errors: usage_error, and those of reading files, trust bundles and tokens.
 absl::StatusOr<FileEnrollmentOptions> ReadEnrollArguments(

@@ -31,6 +31,7 @@ constexpr const char* kExamples = R"(Examples:
   troth ping 10.0.0.7:3264 --mode tls --trust-bundle ca.pem --server-name db.internal
   troth ping localhost --mode tls --server-name sha256:4f0c...   a server known by its very certificate, also self-signed
   troth ping localhost --mode insecure -l 3 -d 500
+  troth ping db1.internal --ca ca.internal:8443 --name app1.internal --token-file token    no files: enrols first
 
 Exit code 0: every ping was answered. 1: some were lost. Otherwise that of the reason why the server, or we, refused.)";
 
@@ -140,19 +141,26 @@ class PingRun {
       : session_(session), arguments_(arguments), target_(std::move(target)) {}
 
   int Run() {
-    auto identity = LoadPingIdentity(arguments_.shared, PingSide::kClient);
+    // What goes wrong is said once, with the ping; with --verbose the log says it as it happens.
+    // What files are warned of is said.
+    const auto be_quiet = [&] {
+      if (!arguments_.verbose) SetLogSink([](const LogEntry& /*entry*/) {});
+    };
+    PingArguments shared = arguments_.shared;
+    if (!shared.authority.empty()) be_quiet();
+    shared.names = {Sender()};
+    auto identity = LoadPingIdentity(shared, PingSide::kClient);
     if (!identity.ok()) return session_.Fail(identity.status());
-    auto client = sping::PingClient::Create(
-        {.target = target_,
-         .identity = *identity,
-         .server_name = arguments_.server_name,
-         .crl_files = arguments_.shared.crls,
-         .sender = arguments_.name.empty() ? DefaultName() : arguments_.name,
-         .timeout = std::chrono::milliseconds(arguments_.timeout_ms)});
+    auto client =
+        sping::PingClient::Create({.target = target_,
+                                   .identity = *identity,
+                                   .server_name = arguments_.server_name,
+                                   .crl_files = arguments_.shared.crls,
+                                   .sender = Sender(),
+                                   .timeout = std::chrono::milliseconds(arguments_.timeout_ms)});
     if (!client.ok()) return session_.Fail(client.status());
 
-    // What goes wrong is said once, with the ping; with --verbose the log says it as it happens.
-    if (!arguments_.verbose) SetLogSink([](const LogEntry& /*entry*/) {});
+    be_quiet();
     const auto alert = std::make_shared<LastFailure>();
     EnableHandshakeLog({.log = arguments_.verbose,
                         .on_failure = [alert](const HandshakeFailure& f) { alert->Set(f); }});
@@ -173,6 +181,7 @@ class PingRun {
   }
 
  private:
+  std::string Sender() const { return arguments_.name.empty() ? DefaultName() : arguments_.name; }
   bool quiet() const { return arguments_.shared.quiet || session_.json; }
 
   void PrintStart() const {
@@ -277,11 +286,13 @@ int RunPing(Session& session, const Arguments& arguments) {
                                   "nothing; leave it out, or choose --mode tls or mutual"));
   }
   const bool pinned = ToLowerAscii(arguments.server_name).starts_with("sha256:");
-  if (mode != PingMode::kInsecure && arguments.shared.trust_bundle.empty() && !pinned) {
+  if (mode != PingMode::kInsecure && arguments.shared.trust_bundle.empty() &&
+      arguments.shared.authority.empty() && !pinned) {
     return session.Fail(MakeError(
         Reason::kUsageError,
         "--trust-bundle FILE is missing: the CA certificates that the server is verified against; "
-        "or pin the server's certificate with --server-name sha256:FINGERPRINT"));
+        "or pin the server's certificate with --server-name sha256:FINGERPRINT, or enrol with --ca "
+        "HOST:PORT"));
   }
   return PingRun(session, arguments, *target).Run();
 }
@@ -309,7 +320,8 @@ void AddPingCommand(CLI::App& app, Session& session) {
       ->capture_default_str();
   command
       ->add_option("-n,--name", arguments->name,
-                   "whose pings these are, for the server's count (this machine's name)")
+                   "whose pings these are, for the server's count, and with --ca the name to be "
+                   "certified (this machine's name)")
       ->option_text("NAME");
   command
       ->add_option(

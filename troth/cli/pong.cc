@@ -25,6 +25,7 @@ constexpr const char* kExamples = R"(Examples:
   troth pong --certificate server.pem --private-key server.key --trust-bundle ca.pem
   troth pong --certificate server.pem --private-key server.key --trust-bundle ca.pem --policy policy.toml \
       --verification first-call     tells a refused client why, in place of a dead connection
+  troth pong --ca ca.internal:8443 --name db1.internal --token-file token     no files: enrols, and renews itself
 
 Certificate, key, trust bundle, policy and revocation lists are watched: replace the files, and new connections and calls follow without a restart.
 Without --policy every client that TLS verified may ping; with --mode tls everybody may. Ctrl-C or SIGTERM lets
@@ -60,9 +61,15 @@ absl::Status CheckArguments(const Arguments& arguments) {
                          std::string(NameOf(*arguments.client_certificate)));
   }
   if (mode == PingMode::kMutual && VerifiesPeers(ModeOf(arguments)) &&
-      arguments.shared.trust_bundle.empty()) {
+      arguments.shared.trust_bundle.empty() && arguments.shared.authority.empty()) {
     return MakeError(Reason::kUsageError,
-                     "--mode mutual needs --trust-bundle FILE: what clients are verified against");
+                     "--mode mutual needs --trust-bundle FILE: what clients are verified against; "
+                     "or --ca HOST:PORT, to enrol");
+  }
+  if (!arguments.shared.names.empty() && arguments.shared.authority.empty()) {
+    return MakeError(Reason::kUsageError,
+                     "--name is what --ca certifies; the names of a certificate from a file are "
+                     "in it; leave it out, or give --ca HOST:PORT");
   }
   return absl::OkStatus();
 }
@@ -116,8 +123,9 @@ void PrintStart(const Session& session, const Arguments& arguments, const std::s
               << "  policy:   " << DescribePolicy(arguments) << std::endl;
 }
 
-int RunPong(Session& session, const Arguments& arguments) {
+int RunPong(Session& session, Arguments& arguments) {
   if (const absl::Status fits = CheckArguments(arguments); !fits.ok()) return session.Fail(fits);
+  if (arguments.shared.names.empty()) arguments.shared.names = {"localhost"};
   auto identity = LoadPingIdentity(arguments.shared, PingSide::kServer);
   if (!identity.ok()) return session.Fail(identity.status());
 
@@ -164,6 +172,12 @@ void AddPongCommand(CLI::App& app, Session& session) {
   command->footer(kExamples);
   auto arguments = std::make_shared<Arguments>();
   AddPingArguments(*command, arguments->shared);
+  command
+      ->add_option("--name", arguments->shared.names,
+                   "with --ca: name to be certified, as clients call this server (localhost); may "
+                   "be repeated")
+      ->option_text("NAME")
+      ->allow_extra_args(false);
   command->add_option("--listen", arguments->listen, "where to listen, in place of [::]:PORT")
       ->option_text("ADDR:PORT")
       ->check([](const std::string& text) {
