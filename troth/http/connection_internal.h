@@ -96,6 +96,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void AcknowledgeNow();
   void BecomeIdle();
   void BeginRequest();
+  // There is no memory for the body of this request.
+  void RefuseBody();
   std::optional<HttpResponse> AskGuard() const;
   void StartAnswer(HttpResponse response, bool keep_alive);
   void FinishAnswer();

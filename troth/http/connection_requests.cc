@@ -53,7 +53,7 @@ bool IsAboutCertificate(Reason reason) {
 }  // namespace
 
 void Connection::BeginRequest() {
-  exchange_ = std::make_shared<Exchange>();
+  exchange_ = std::make_shared<Exchange>(core_.bodies);
   exchange_->connection = this;
   exchange_->begin = steady_clock::now();
   exchange_->request.address = address_;
@@ -116,6 +116,10 @@ bool Connection::ReadRequest() {
       StartAnswer(ProblemResponse(progress.status()), /*keep_alive=*/false);
       return true;
     }
+    if (!exchange_->body_share.GrowTo(exchange_->request.body.capacity())) {
+      RefuseBody();
+      return true;
+    }
     bytes.remove_prefix(progress->consumed);
     if (progress->event == RequestParser::Event::kHeader) {
       has_header = true;
@@ -132,6 +136,17 @@ bool Connection::ReadRequest() {
     if (has_header && !OnHeader(whole)) return true;
     return whole ? OnRequest() : true;
   }
+}
+
+void Connection::RefuseBody() {
+  const absl::Status status =
+      MakeError(Reason::kTooManyCalls,
+                "the bodies that are being read hold " + std::to_string(BodyShare::kMostOfAll) +
+                    " bytes already; send a body of at most " + std::to_string(BodyShare::kSmall) +
+                    " bytes, or try again later");
+  Report(Drop::kMadeRoom, ToStd(status.message()));
+  exchange_->parser->DropBody();
+  StartAnswer(ProblemResponse(status), /*keep_alive=*/false);
 }
 
 // False when the request was answered already.

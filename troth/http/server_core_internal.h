@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "troth/authz/guard.h"
+#include "troth/http/body_share_internal.h"
 #include "troth/http/connection_book_internal.h"
 #include "troth/http/listen_socket.h"
 #include "troth/http/message.h"
@@ -37,6 +38,8 @@ struct ServerCore {
   std::unique_ptr<TlsContextSource> tls;  // null: plain HTTP
   ServerLog log;
   ConnectionBook book;
+  // Bytes of all bodies. Requests may outlive the server.
+  const std::shared_ptr<std::atomic<size_t>> bodies = std::make_shared<std::atomic<size_t>>(0);
 
   std::atomic<std::uint64_t> accepted{0}, refused{0}, handshakes_failed{0}, requests{0},
       timed_out{0};
@@ -50,7 +53,10 @@ class Connection;
 
 // One request and its answer.
 struct Exchange {
+  explicit Exchange(std::shared_ptr<std::atomic<size_t>> bodies) : body_share(std::move(bodies)) {}
+
   HttpRequest request;
+  BodyShare body_share;
   std::optional<RequestParser> parser;  // until the request is whole
   std::chrono::steady_clock::time_point begin;
 

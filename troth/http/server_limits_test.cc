@@ -235,6 +235,31 @@ TEST(HttpServerLimitsTest, WithoutDescriptorsTheServerMakesRoomAndGoesOn) {
   EXPECT_TRUE(log.SoonHas("reason=no_descriptors"));
 }
 
+TEST(HttpServerLimitsTest, LargeBodiesThatAreNeverWholeDoNotFillTheMemory) {
+  const LogText log;
+  const auto server = StartServer({});
+  const auto put = [](size_t length) {
+    return "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
+  };
+  const std::string most(500'000, 'x');
+  std::vector<std::unique_ptr<RawConnection>> bad;
+  for (int i = 0; i < 60; ++i) {  // 30 MB in all
+    bad.push_back(std::make_unique<RawConnection>(*server));
+    bad.back()->Send(put(most.size() + 1) + most);
+  }
+  EXPECT_TRUE(log.SoonHas("reason=made_room"));
+  EXPECT_EQ(bad.back()->ReceiveStatus(), 429);
+  // Small ones are taken all the same.
+  RawConnection good(*server);
+  good.Send(put(2) + "{}");
+  EXPECT_EQ(good.ReceiveStatus(), 200);
+  // What is given up is there for others.
+  bad.clear();
+  EXPECT_TRUE(Eventually([&] { return server->Statistics().open == 1; }));
+  good.Send(put(most.size()) + most);
+  EXPECT_EQ(good.ReceiveStatus(), 200);
+}
+
 TEST(HttpServerLimitsTest, ABadNeighbourhoodDoesNotKeepOthersFromBeingServed) {
   auto options = Https();
   options.limits.connections = 200;
