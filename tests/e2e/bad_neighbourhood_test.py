@@ -369,22 +369,23 @@ class Neighbourhood(TestCase):
 
 class AttackTest(Neighbourhood):
     def test_what_is_ambiguous_or_too_large_is_refused_and_nothing_hides_behind_it(self):
-        for opens in (lambda: tls_at(self.authority.https), lambda: at(self.authority.http)):
+        # The plain listener takes no bodies, and may say that first.
+        for opens, instead in ((lambda: tls_at(self.authority.https), []), (lambda: at(self.authority.http), [["413"]])):
             for name, (text, status) in REFUSED.items():
                 with self.subTest(name), contextlib.closing(opens()) as connection:
                     connection.sendall(text)
                     got = rest_of(connection).decode(errors="replace")
-                    self.assertEqual(re.findall(r"HTTP/1\.1 (\d+)", got), [str(status)], got)
+                    self.assertIn(re.findall(r"HTTP/1\.1 (\d+)", got), [[str(status)], *instead], got)
                     self.assertIn("application/problem+json", got)
 
     def test_bodies_of_another_length_than_they_say(self):
         # Shorter: no answer before it is whole, and the time for it is limited. Longer: the rest is no request.
-        with contextlib.closing(at(self.authority.http)) as connection:
-            connection.sendall(b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}garbage\r\n\r\n")
+        with contextlib.closing(tls_at(self.authority.https)) as connection:
+            connection.sendall(POST + b"Content-Length: 2\r\n\r\n{}garbage\r\n\r\n")
             got = rest_of(connection).decode()
-            self.assertEqual(re.findall(r"HTTP/1\.1 (\d+)", got), ["405", "400"], got)
-        with contextlib.closing(at(self.authority.http)) as connection:
-            connection.sendall(b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{}")
+            self.assertEqual(re.findall(r'"code":"(\w+)"', got), ["parameter_invalid", "http_malformed"], got)
+        with contextlib.closing(tls_at(self.authority.https)) as connection:
+            connection.sendall(POST + b"Content-Length: 20\r\n\r\n{}")
             connection.settimeout(0.5)
             self.assertEqual(rest_of(connection), b"")
 
