@@ -55,8 +55,7 @@ class Demo {
     const std::string client =
         " -cert core/certs/client/client.pem -key core/certs/client/client.pem ";
     const std::string& address = endpoints_.at("operator");
-    std::cout << "cd " << site_.Path("operator") << "   # the operator's machine; `troth` is "
-              << site_.troth() << "\n"
+    std::cout << "cd " << site_.Path("operator") << "   # the operator's machine\n"
               << "export PATH=" << fs::path(site_.troth()).parent_path().string() << ":$PATH\n\n"
               << "grpcurl -cacert core/certs/ca/ca.pem" << client << address << " list\n"
               << "grpcurl -cacert core/certs/ca/ca.pem" << client << address
@@ -77,7 +76,8 @@ class Demo {
               << "troth enroll " << ca
               << " db1.bridge.internal --renew-before 90d --out db1.pem   # refused\n"
               << "troth ledger verify --data ../authority\n"
-              << "curl http://" << site_.authority_http() << "/crl\n"
+              << "curl -s http://" << site_.authority_http()
+              << "/crl | openssl crl -inform der -noout -text\n"
               << "tail -f ../operator.log\n";
   }
 
