@@ -43,7 +43,7 @@ class LightStore final : public Store, public StoreTransaction {
     return last_;
   }
   absl::StatusOr<std::optional<CertificateRecord>> FindCertificateOfRequest(
-      const Sha256Digest&) override {
+      const Sha256Digest&, std::string_view) override {
     return std::optional<CertificateRecord>();
   }
   absl::StatusOr<std::vector<CertificateRecord>> FindCertificates(

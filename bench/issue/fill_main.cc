@@ -17,12 +17,18 @@ namespace {
 absl::Status Fill(const std::string& data, std::uint64_t count) {
   const auto lock = troth::FolderLock::Acquire(data, troth::Seconds(0));
   if (!lock.ok()) return lock.status();
-  const auto store = troth::OpenSqliteStore({.path = troth::AuthorityFolder(data).Database(),
-                                             .cache_bytes = size_t{256} << 20,
-                                             .index_batch = 200'000,
-                                             .check_point_pages = 20'000});
-  if (!store.ok()) return store.status();
-  return FillStore(**store, 0, count);
+  const std::string path = troth::AuthorityFolder(data).Database();
+  {
+    const auto store = troth::OpenSqliteStore({.path = path,
+                                               .cache_bytes = size_t{256} << 20,
+                                               .index_batch = 200'000,
+                                               .check_point_pages = 20'000});
+    if (!store.ok()) return store.status();
+    if (absl::Status filled = FillStore(**store, 0, count); !filled.ok()) return filled;
+  }
+  // What the large batches left over goes into the indexes now, as the small ones of an authority
+  // would have done, and not when the first one is started.
+  return troth::OpenSqliteStore({.path = path}).status();
 }
 
 }  // namespace
