@@ -321,6 +321,28 @@ TEST(PublicKeyTest, VerifiesWhatOpensslSigned) {
   }
 }
 
+// A thread remembers the point that it decoded last.
+TEST(PublicKeyTest, KeysOfOneCurveTakeTurns) {
+  const PrivateKey keys[] = {*PrivateKey::Generate(KeyType::kP256),
+                             *PrivateKey::Generate(KeyType::kP256)};
+  const std::string signatures[] = {*keys[0].Sign(kMessage), *keys[1].Sign(kMessage)};
+  // A point that is not on the curve: the first key's with another y.
+  std::string bent = keys[0].public_key().der();
+  bent.back() = static_cast<char>(bent.back() ^ 1);
+  const PublicKey off = *PublicKey::FromDer(bent);
+  for (const size_t own : {0, 0, 1, 0, 1, 1}) {
+    const auto verify = [&](const PublicKey& key, size_t signature) {
+      return ReasonOf(
+          key.Verify(SignatureAlgorithm::kEcdsaSha256, kMessage, signatures[signature]));
+    };
+    EXPECT_EQ(verify(keys[own].public_key(), own), std::nullopt);
+    EXPECT_EQ(verify(keys[own].public_key(), 1 - own), Reason::kSignatureInvalid);
+    EXPECT_FALSE(PublicKey::FromDer(bent)->CheckStrength().ok());
+    EXPECT_NE(verify(off, own), std::nullopt);
+    EXPECT_NE(verify(off, 0), std::nullopt);
+  }
+}
+
 TEST(PublicKeyTest, OnlyTheKeysOwnAlgorithmsAreTried) {
   const Workshop shop;
   const struct {
