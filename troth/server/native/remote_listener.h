@@ -17,7 +17,7 @@ struct RemoteListenerOptions {
   std::string listen = {};  // as ListenSocket takes it
   // When so many are open, or descriptors are short, the address that has the most loses its oldest
   // for each that comes.
-  size_t connections = 1024;
+  size_t connections = 512;
 };
 
 // Listens until it goes; the connections stay.
