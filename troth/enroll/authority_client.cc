@@ -118,12 +118,17 @@ absl::StatusOr<ServerAnswer> AuthorityClient::Renew(std::string_view request_pem
   const absl::StatusOr<HttpResponse> response =
       PostJson("/v1/certificates/renew", request_pem, "", nullptr);
   if (!response.ok()) return response.status();
-  return ReadIssued(*response);
+  return ReadRenewed(*response);
 }
 
 absl::StatusOr<std::string> AuthorityClient::CaramelRootPem() {
   const absl::StatusOr<HttpResponse> response = Send({.url = "/root.crt"});
   if (!response.ok()) return response.status();
+  if (response->status == 401) {
+    return MakeError(Reason::kUsageError,
+                     "the server shows /root.crt only to those with a certificate, so it is not a "
+                     "Caramel server; leave out --caramel, which says that it is one");
+  }
   absl::StatusOr<std::string> pem = ReadCertificates(*response);
   if (!pem.ok()) return WithContext(pem.status(), "GET /root.crt");
   return pem;

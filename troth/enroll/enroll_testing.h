@@ -60,6 +60,7 @@ class FakeAuthority {
   std::function<std::optional<absl::StatusOr<HttpResponse>>(const HttpClientRequest&)> intercept;
   // Makes the certificates in its place.
   std::function<std::string(const CertificateRequest&)> issue;
+  std::string profile = {};  // that requests are told to have; empty: not told
 
   // What came: "POST /v1/requests", and the options of the connections.
   std::vector<std::string> requests;
@@ -94,6 +95,17 @@ class FakeAuthority {
       if (what == Decision::kIssue) Issue(entry);
       if (what == Decision::kReject) entry.rejected = true;
     }
+  }
+  // Every certificate that was issued is revoked: of its key there is no other.
+  void Revoke() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, entry] : entries_) {
+      revoked_keys_.push_back(CertificateRequest::FromPem(entry.request_pem)->public_key());
+    }
+  }
+  void RevokeKey(const PrivateKey& key) {
+    const std::lock_guard lock(mutex_);
+    revoked_keys_.push_back(key.public_key());
   }
   void Forget() {
     const std::lock_guard lock(mutex_);
@@ -257,6 +269,9 @@ class FakeAuthority {
         return f.first == "Authorization" && f.second == bearer;
       });
       if (!good) return Problem(Reason::kTokenInvalid, "no such token");
+      if (IsRevoked(csr)) {
+        return Problem(Reason::kCertificateRevoked, "a certificate of this key was revoked");
+      }
       Entry entry{.request_pem = csr};
       Issue(entry);
       return {.status = 201, .body = "{" + IssuedMembers(entry.certificate_pem) + "}"};
@@ -271,7 +286,15 @@ class FakeAuthority {
     }
     if (path == "/v1/requests" && request.method == "POST") {
       const std::string id = FormatFingerprint(Sha256(csr));
-      return Describe(id, Remember(id, csr));
+      if (IsRevoked(csr)) {
+        return Problem(Reason::kCertificateRevoked, "a certificate of this key was revoked");
+      }
+      Entry& entry = Remember(id, csr);
+      if (HasEnded(entry)) {
+        entry.certificate_pem.clear();
+        if (decision == Decision::kIssue) Issue(entry);
+      }
+      return Describe(id, entry);
     }
     if (path.starts_with("/v1/requests/")) {
       const std::string id = path.substr(13);
@@ -282,13 +305,37 @@ class FakeAuthority {
     return Problem(Reason::kPathUnknown, "nothing there");
   }
 
+  bool IsRevoked(const std::string& request_pem) const {
+    const PublicKey key = CertificateRequest::FromPem(request_pem)->public_key();
+    return std::ranges::find(revoked_keys_, key) != revoked_keys_.end();
+  }
+
+  // A certificate that has ended is no longer told; the request waits again when it is sent again.
+  bool HasEnded(const Entry& entry) const {
+    const auto leaf = Certificate::FromPem(entry.certificate_pem);
+    if (!leaf.ok()) return false;
+    const Time end = leaf->validity().not_after;
+    return entry.issued_at <= end && end < clock_.Now();
+  }
+
   HttpResponse Describe(const std::string& id, const Entry& entry) const {
+    if (IsRevoked(entry.request_pem)) {
+      HttpResponse refusal =
+          Problem(Reason::kCertificateRevoked, "a certificate of this key was revoked");
+      refusal.status = 403;
+      return refusal;
+    }
+    const std::string more = profile.empty() ? "" : R"(,"profile":)" + Quoted(profile);
     if (entry.rejected) {
       return {.body = R"({"id":)" + Quoted(id) +
                       R"(,"state":"rejected","decision_note":"not one of ours"})"};
     }
     if (entry.certificate_pem.empty()) {
-      return {.status = 202, .body = R"({"id":)" + Quoted(id) + R"(,"state":"pending"})"};
+      return {.status = 202,
+              .body = R"({"id":)" + Quoted(id) + R"(,"state":"pending")" + more + "}"};
+    }
+    if (HasEnded(entry)) {
+      return {.body = R"({"id":)" + Quoted(id) + R"(,"state":"approved"})"};
     }
     return {.status = 201,
             .body = R"({"id":)" + Quoted(id) + R"(,"state":"approved",)" +
@@ -300,6 +347,7 @@ class FakeAuthority {
   Signer root_, issuer_;
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;  // by id; guarded by mutex_
+  std::vector<PublicKey> revoked_keys_;   // guarded by mutex_
 };
 
 }  // namespace troth::enroll_testing

@@ -12,7 +12,7 @@ absl::StatusOr<EnrollStep> EnrollAndWait(Enroller& enroller, const EnrollWaitOpt
   Backoff backoff(options.backoff, options.random);
   EnrollPause pause;
   // The server was heard of to have the request, by this enroller or an earlier one.
-  bool accepted = false;
+  bool accepted = enroller.state() == EnrollState::kWaiting;
   while (true) {
     const absl::StatusOr<EnrollStep> step = enroller.Step();
     pause.problem = step.status();

@@ -21,8 +21,9 @@ struct EnrollPause {
 
 // What is worth another attempt.
 enum class EnrollRetry {
-  // Passing failures, once the authority has the request. Before, a failure is said at once: there
-  // is somebody to mend it.
+  // Passing failures, once the authority has the request, or has it from an earlier enroller.
+  // Before,
+  // a failure is said at once: there is somebody to mend it.
   kWhileWaiting,
   // Every passing failure: nobody is there.
   kAlways,

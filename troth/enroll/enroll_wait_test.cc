@@ -109,7 +109,32 @@ TEST_F(EnrollWaitTest, APassingFailureWhileWaitingIsShownAndWaitedOut) {
     }
   };
   EXPECT_EQ(*EnrollAndWait(*enroller_, wait_), EnrollStep::kIssued);
-  EXPECT_THAT(problems, ElementsAre(std::nullopt, Reason::kResponseMalformed));
+  EXPECT_THAT(problems, ElementsAre(std::nullopt, Reason::kConnectionFailed));
+}
+
+TEST_F(EnrollWaitTest, AWaitThatIsTakenUpAgainWaitsOutAServerThatIsAway) {
+  wait_.sleep = [](milliseconds) { return false; };
+  EXPECT_EQ(ReasonOf(EnrollAndWait(*enroller_, wait_).status()), Reason::kRequestPending);
+  const Secret key = enroller_->private_key_pem();
+  const std::string request = enroller_->request_pem();
+
+  enroller_ = *Enroller::Create({.server = "ca",
+                                 .client_id = "pump-7",
+                                 .trust = {.bundle = authority_.bundle()},
+                                 .clock = &clock_,
+                                 .connect = authority_.Connect()});
+  ASSERT_TRUE(enroller_->Resume({.private_key_pem = key.Reveal(), .request_pem = request}).ok());
+  authority_.intercept = [](const HttpClientRequest&) {
+    return absl::StatusOr<HttpResponse>(MakeError(Reason::kConnectionFailed, "refused"));
+  };
+  int waits = 0;
+  wait_.sleep = [&](milliseconds) {
+    if (++waits == 2) authority_.intercept = nullptr;
+    authority_.Decide(Decision::kIssue);
+    return waits < 10;
+  };
+  EXPECT_EQ(*EnrollAndWait(*enroller_, wait_), EnrollStep::kIssued);
+  EXPECT_EQ(waits, 2);
 }
 
 TEST_F(EnrollWaitTest, AFailureThatDoesNotPassEndsTheWait) {

@@ -14,6 +14,8 @@ namespace troth {
 namespace {
 
 constexpr Seconds kLongestRetryAfter = std::chrono::minutes(10);
+// Authorities date certificates back, for clients whose clock is behind.
+constexpr Seconds kBackdated = std::chrono::minutes(5);
 
 bool SaysWhomToTrust(const HttpTrust& trust) {
   return trust.bundle.has_value() || trust.root_fingerprint.has_value() || trust.system;
@@ -31,6 +33,12 @@ bool IsNewer(const Certificate& candidate, const Certificate& current) {
 Time DueTimeOf(const Certificate& leaf, std::optional<Seconds> renew_before) {
   const Validity& validity = leaf.validity();
   return validity.not_after - renew_before.value_or((validity.not_after - validity.not_before) / 3);
+}
+
+// When the server made this certificate, at the latest: a clock of this machine, or a file's time,
+// that is ahead of the server's does not hide the next one.
+Time NoLaterThanMade(Time time, const Certificate& leaf) {
+  return std::min(time, leaf.validity().not_before + kBackdated);
 }
 
 bool HasName(const std::vector<AlternativeName>& names, const AlternativeName& name) {
@@ -108,8 +116,8 @@ absl::StatusOr<std::unique_ptr<Enroller>> Enroller::Create(EnrollOptions options
   }
   if (!SaysWhomToTrust(options.trust)) {
     return MakeError(Reason::kUsageError,
-                     "nothing says which authority to believe; give its CA certificate, its "
-                     "fingerprint or a token, or trust the system's CAs");
+                     "nothing says which authority to believe; give its CA certificate (trust "
+                     "bundle), its root fingerprint or a token, or trust the system's CAs");
   }
   AuthorityClient client({.base_url = address->UrlOf(""),
                           .trust = options.trust,
@@ -137,13 +145,14 @@ absl::Status Enroller::Resume(const Kept& kept) {
       // Whether it was sent is not known; asking for it, or sending it again, shows.
       state_ = EnrollState::kWaiting;
     } else {
-      warnings_.push_back("the request that was kept is left out: " + Printable(why_not));
+      Warn("the request that was kept is left out: " + Printable(why_not));
     }
   }
 
   if (!kept.chain_pem.empty()) {
+    NoticeCertificatesForTheKey(kept.chain_pem);
     const Secret key_pem = key_->ToPem();
-    const std::optional<TrustBundle> bundle = AuthorityBundle();
+    const std::optional<TrustBundle> bundle = authority();
     const std::string bundle_pem = bundle.has_value() ? bundle->ToPem() : "";
     absl::StatusOr<std::shared_ptr<const Identity>> identity =
         Identity::Create({.certificate_pem = kept.chain_pem,
@@ -156,13 +165,32 @@ absl::Status Enroller::Resume(const Kept& kept) {
       current_ = *std::move(identity);
       client_.Show(current_);
       certificate_time_ = kept.certificate_time;
-      if (state_ == EnrollState::kWaiting) state_ = EnrollState::kEnrolled;
+      // A request for more names than the certificate has still waits to be decided.
+      if (state_ == EnrollState::kWaiting && HoldsWhatIsAsked()) state_ = EnrollState::kEnrolled;
     } else {
-      warnings_.push_back("the certificate that was kept is left out: " +
-                          std::string(ToStd(status.message())));
+      Warn("the certificate that was kept is left out: " + std::string(ToStd(status.message())));
     }
   }
   return absl::OkStatus();
+}
+
+// Each block by itself, for a damaged one does not make the others worthless.
+void Enroller::NoticeCertificatesForTheKey(std::string_view chain_pem) {
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+  for (size_t at = chain_pem.find(kBegin); at != std::string_view::npos;) {
+    const size_t next = chain_pem.find(kBegin, at + kBegin.size());
+    const auto certificate = Certificate::FromPem(
+        chain_pem.substr(at, next == std::string_view::npos ? next : next - at));
+    if (certificate.ok() && certificate->public_key() == key_->public_key()) {
+      const Time end = certificate->validity().not_after;
+      kept_until_ = std::max(kept_until_.value_or(end), end);
+    }
+    at = next;
+  }
+}
+
+void Enroller::Warn(std::string text) {
+  if (std::ranges::find(warnings_, text) == warnings_.end()) warnings_.push_back(std::move(text));
 }
 
 absl::StatusOr<EnrollStep> Enroller::Step() {
@@ -174,13 +202,13 @@ absl::StatusOr<EnrollStep> Enroller::Step() {
       !certificate_refused_) {
     certificate_refused_ = true;
     client_.Show(nullptr);
-    warnings_.emplace_back("the server refuses our certificate; going on without it");
+    Warn("the server refuses our certificate; going on without it");
   }
   return step;
 }
 
 absl::StatusOr<EnrollStep> Enroller::TakeStep() {
-  if (state_ == EnrollState::kRejected) return EnrollStep::kRejected;
+  if (state_ == EnrollState::kRejected) return RejectedOrUnchanged();
   if (!KnowsServer()) return LearnServer();
   const bool caramel = protocol_ == EnrollProtocol::kCaramel;
   if (state_ == EnrollState::kRequestMade && !caramel && HoldsWhatIsAsked()) {
@@ -204,6 +232,25 @@ absl::StatusOr<EnrollStep> Enroller::TakeStep() {
       break;
   }
   return EnrollStep::kRejected;
+}
+
+absl::StatusOr<EnrollStep> Enroller::WaitingOrUnchanged() {
+  if (!HoldsWhatIsAsked()) return EnrollStep::kWaiting;
+  Warn(
+      "the authority has not decided yet on the request for the next certificate; the current "
+      "one is valid until " +
+      FormatTime(current_->leaf().validity().not_after));
+  return EnrollStep::kUnchanged;
+}
+
+absl::StatusOr<EnrollStep> Enroller::RejectedOrUnchanged() {
+  if (!HoldsWhatIsAsked()) return EnrollStep::kRejected;
+  const Time due = DueTimeOf(current_->leaf(), options_.renew_before);
+  if (options_.clock->Now() >= due) return EnrollStep::kRejected;
+  Warn("the authority rejected the request for the next certificate" +
+       (rejection_.empty() ? "" : " (" + rejection_ + ")") + "; the current one is valid until " +
+       FormatTime(current_->leaf().validity().not_after) + ", and due on " + FormatTime(due));
+  return EnrollStep::kUnchanged;
 }
 
 absl::Status Enroller::Go(EnrollMove move) {
@@ -237,7 +284,7 @@ bool Enroller::KnowsServer() const {
       return false;
     case EnrollProtocol::kCaramel:
       // The request repeats parts of the CA's name.
-      return AuthorityBundle().has_value();
+      return authority().has_value();
     case EnrollProtocol::kJson:
       return true;
   }
@@ -251,7 +298,7 @@ bool Enroller::HoldsWhatIsAsked() const {
   });
 }
 
-std::optional<TrustBundle> Enroller::AuthorityBundle() const {
+std::optional<TrustBundle> Enroller::authority() const {
   if (options_.authority.has_value()) return options_.authority;
   if (options_.trust.bundle.has_value()) return options_.trust.bundle;
   return learned_bundle_;
@@ -291,7 +338,7 @@ absl::StatusOr<EnrollStep> Enroller::LearnServer() {
     if (!root.ok()) return root.status();
     pem = *std::move(root);
   }
-  if (!AuthorityBundle().has_value()) {
+  if (!authority().has_value()) {
     absl::StatusOr<TrustBundle> bundle = CheckBundle(pem);
     if (!bundle.ok()) return bundle.status();
     learned_bundle_ = *std::move(bundle);
@@ -312,16 +359,15 @@ absl::StatusOr<EnrollStep> Enroller::MakeRequest() {
   }
   absl::StatusOr<CertificateRequest> request =
       protocol_ == EnrollProtocol::kCaramel
-          ? MakeCaramelRequest(*key_, options_.client_id, AuthorityBundle()->anchors().front())
+          ? MakeCaramelRequest(*key_, options_.client_id, authority()->anchors().front())
           : MakeNamedRequest(*key_, options_.client_id, options_.more_names);
   if (!request.ok()) return request.status();
   if (absl::Status status = Go(EnrollMove::kMakeRequest); !status.ok()) return status;
   request_pem_ = request->ToPem();
   request_id_.clear();
   if (protocol_ == EnrollProtocol::kCaramel && key_->public_key().kind() != PublicKey::Kind::kRsa) {
-    warnings_.push_back("Caramel's original server takes a request with a " +
-                        key_->public_key().Describe() +
-                        " key, but cannot sign it; if this is one, use an RSA 2048 key");
+    Warn("Caramel's original server takes a request with a " + key_->public_key().Describe() +
+         " key, but cannot sign it; if this is one, use an RSA 2048 key");
   }
   return EnrollStep::kRequestMade;
 }
@@ -335,13 +381,21 @@ absl::StatusOr<ServerAnswer> Enroller::SendRequest() {
     answer->kind = ServerAnswer::Kind::kRejected;
     answer->note = "nobody decided it in time";
   }
+  // Approved a moment ago, the certificate is still to come; asked for again, it is told.
+  if (answer.ok() && answer->kind == ServerAnswer::Kind::kOver) {
+    answer->kind = ServerAnswer::Kind::kPending;
+  }
   return answer;
 }
 
 absl::StatusOr<ServerAnswer> Enroller::AskForDecision() {
   if (protocol_ == EnrollProtocol::kCaramel) {
-    return client_.CaramelFetch(request_pem_,
-                                current_ == nullptr ? std::nullopt : certificate_time_);
+    std::optional<Time> if_modified_since;
+    // One that is due is fetched whatever the clocks say.
+    if (state_ == EnrollState::kEnrolled && certificate_time_.has_value()) {
+      if_modified_since = NoLaterThanMade(*certificate_time_, current_->leaf());
+    }
+    return client_.CaramelFetch(request_pem_, if_modified_since);
   }
   // The same request sent again is the same request to the server, so it need not be known whether
   // it was ever sent.
@@ -356,9 +410,16 @@ absl::StatusOr<EnrollStep> Enroller::Take(const absl::StatusOr<ServerAnswer>& an
     if (absl::Status status = Go(move); !status.ok()) return status;
     return step;
   };
+  if (!options_.profile.empty() && !answer->profile.empty() &&
+      answer->profile != options_.profile) {
+    Warn("the request is for the profile \"" + Printable(answer->profile, 80) + "\", not for \"" +
+         Printable(options_.profile, 80) +
+         "\": a request that was sent keeps its profile; for another one, ask with a new key");
+  }
   switch (answer->kind) {
     case ServerAnswer::Kind::kPending:
-      return go(EnrollMove::kAccept, EnrollStep::kWaiting);
+      if (absl::Status status = Go(EnrollMove::kAccept); !status.ok()) return status;
+      return WaitingOrUnchanged();
     case ServerAnswer::Kind::kIssued:
       return TakeCertificate(*answer);
     case ServerAnswer::Kind::kUnchanged:
@@ -367,8 +428,10 @@ absl::StatusOr<EnrollStep> Enroller::Take(const absl::StatusOr<ServerAnswer>& an
       return EnrollStep::kUnchanged;
     case ServerAnswer::Kind::kRejected:
       rejection_ = answer->note;
-      return go(EnrollMove::kReject, EnrollStep::kRejected);
+      if (absl::Status status = Go(EnrollMove::kReject); !status.ok()) return status;
+      return RejectedOrUnchanged();
     case ServerAnswer::Kind::kUnknown:
+    case ServerAnswer::Kind::kOver:
       request_id_.clear();
       return go(EnrollMove::kForget, EnrollStep::kForgotten);
   }
@@ -376,7 +439,7 @@ absl::StatusOr<EnrollStep> Enroller::Take(const absl::StatusOr<ServerAnswer>& an
 }
 
 absl::StatusOr<EnrollStep> Enroller::TakeCertificate(const ServerAnswer& answer) {
-  std::optional<TrustBundle> bundle = AuthorityBundle();
+  std::optional<TrustBundle> bundle = authority();
   if (!bundle.has_value()) {
     if (answer.trust_bundle_pem.empty()) {
       return MakeError(Reason::kResponseMalformed,
@@ -414,7 +477,8 @@ absl::StatusOr<EnrollStep> Enroller::TakeCertificate(const ServerAnswer& answer)
   if (!newer) return EnrollStep::kUnchanged;
   current_ = *std::move(identity);
   learned_bundle_ = std::move(bundle);
-  certificate_time_ = answer.last_modified.value_or(options_.clock->Now());
+  certificate_time_ =
+      answer.last_modified.value_or(NoLaterThanMade(options_.clock->Now(), current_->leaf()));
   certificate_refused_ = false;
   client_.Show(current_);
   return EnrollStep::kIssued;
@@ -452,10 +516,10 @@ absl::StatusOr<EnrolledIdentity> Enroller::identity() const {
 
 absl::Status Enroller::StartOver() {
   NoticeTime();
-  if (current_ != nullptr) {
-    return MakeError(Reason::kRequestState, "the certificate for this key is valid until " +
-                                                FormatTime(current_->leaf().validity().not_after) +
-                                                "; it is not thrown away before");
+  if (const std::optional<Time> until = key_needed_until(); until.has_value()) {
+    return MakeError(Reason::kRequestState, "a certificate for this key is valid until " +
+                                                FormatTime(*until) +
+                                                "; neither is thrown away before");
   }
   if (absl::Status status = Go(EnrollMove::kStartOver); !status.ok()) return status;
   key_ = std::nullopt;
@@ -463,7 +527,14 @@ absl::Status Enroller::StartOver() {
   request_id_.clear();
   rejection_.clear();
   certificate_time_ = std::nullopt;
+  kept_until_ = std::nullopt;
   return absl::OkStatus();
+}
+
+std::optional<Time> Enroller::key_needed_until() const {
+  std::optional<Time> until = kept_until_;
+  if (current_ != nullptr) until = std::max(until, {current_->leaf().validity().not_after});
+  return until >= options_.clock->Now() ? until : std::nullopt;
 }
 
 }  // namespace troth

@@ -74,8 +74,11 @@ enum class EnrollStep {
   kForgotten,      // the server does not know the request: the next step sends it; go on at once
   kWaiting,        // the authority has to decide: wait, then step again
   kIssued,         // there is a new certificate: keep it
-  kUnchanged,      // there is a certificate, and nothing newer
-  kRejected,       // the authority said no: see rejection(); StartOver() makes another request
+  // There is a certificate with all names that are asked for, and nothing newer. Also when the
+  // authority has to decide on the next one, or has rejected it and it is not due yet: a warning
+  // says so.
+  kUnchanged,
+  kRejected,  // the authority said no: see rejection(); StartOver() makes another request
 };
 std::string_view NameOf(EnrollStep step);
 
@@ -96,7 +99,8 @@ class Enroller {
   };
   // Takes up where it ended; to be called before the first step. A request or a certificate that
   // does not belong to the key or to the client id, or is no longer valid, is left out, with a
-  // warning. Errors: those of reading a private key.
+  // warning; but what StartOver refuses counts every certificate for the key. Errors: those of
+  // reading a private key.
   absl::Status Resume(const Kept& kept);
 
   // Does the next thing that there is to do: at most one exchange with the server, so that it ends
@@ -111,6 +115,9 @@ class Enroller {
   const Clock& clock() const { return *options_.clock; }
   std::chrono::milliseconds timeout() const { return options_.timeout; }
   EnrollProtocol protocol() const { return protocol_; }
+  // The CA certificates that the certificate must lead to; nothing as long as they are to be
+  // learned.
+  std::optional<TrustBundle> authority() const;
   // SHA-256 of the request as it is sent: what the authority's `requests show` prints to compare.
   // Nothing as long as there is no request.
   std::optional<Sha256Digest> request_digest() const;
@@ -127,8 +134,12 @@ class Enroller {
   // Why, when the authority said; printable.
   const std::string& rejection() const { return rejection_; }
   // Gives up key and request. Errors: request_state (there is nothing to give up, or a certificate
-  // for the key is still valid: it is not thrown away).
+  // for the key is still valid, be it of another authority or for another name: neither is thrown
+  // away, and the request stays with its key, for a new one of the same key would only ask again
+  // for what was rejected).
   absl::Status StartOver();
+  // Until when StartOver refuses; nothing: it does not.
+  std::optional<Time> key_needed_until() const;
 
   // How long the server asked to wait, in its last answer; at most ten minutes.
   std::optional<Seconds> retry_after() const;
@@ -137,11 +148,14 @@ class Enroller {
  private:
   Enroller(EnrollOptions options, AuthorityClient client);
 
+  void Warn(std::string text);
+  void NoticeCertificatesForTheKey(std::string_view chain_pem);
+  absl::StatusOr<EnrollStep> WaitingOrUnchanged();
+  absl::StatusOr<EnrollStep> RejectedOrUnchanged();
   absl::Status Go(EnrollMove move);
   void NoticeTime();
   bool KnowsServer() const;
   bool HoldsWhatIsAsked() const;
-  std::optional<TrustBundle> AuthorityBundle() const;
   absl::StatusOr<TrustBundle> CheckBundle(std::string_view pem) const;
 
   absl::StatusOr<EnrollStep> TakeStep();
@@ -161,10 +175,11 @@ class Enroller {
   std::string request_id_;                   // what the server calls it; empty: not known
   std::shared_ptr<const Identity> current_;  // null: none that is valid
   std::optional<Time> certificate_time_;
+  std::optional<Time> kept_until_;  // the end of the last certificate for the key that was kept
   std::optional<TrustBundle> learned_bundle_;
   bool certificate_refused_ = false;  // by the server's TLS
   std::string rejection_;
-  std::vector<std::string> warnings_;
+  std::vector<std::string> warnings_;  // each once
 };
 
 }  // namespace troth

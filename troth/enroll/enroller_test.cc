@@ -236,6 +236,26 @@ TEST_F(EnrollerTest, WhatCannotBeAskedForIsRefusedBeforeAnythingIsSent) {
   EXPECT_THAT(json_.requests, IsEmpty());
 }
 
+TEST_F(EnrollerTest, AJsonAuthorityThatIsTakenForCaramelIsSaidNotToBeOne) {
+  auto options = Options(json_);
+  options.protocol = EnrollProtocol::kCaramel;
+  options.trust = {.root_fingerprint = json_.root().certificate().fingerprint()};
+  json_.intercept = [](const HttpClientRequest&) { return HttpResponse{.status = 401}; };
+  EXPECT_EQ(ReasonOf(Make(std::move(options))->Step().status()), Reason::kUsageError);
+}
+
+TEST_F(EnrollerTest, ARequestThatKeepsAnotherProfileIsWarnedOf) {
+  for (const std::string asked : {"", "web", "database"}) {
+    auto options = Options(json_);
+    options.profile = asked;
+    json_.profile = "web";
+    const auto enroller = Make(std::move(options));
+    StepTo(*enroller, kWaiting);
+    StepTo(*enroller, kWaiting);
+    EXPECT_EQ(enroller->warnings().size(), asked == "database" ? 1u : 0u) << asked;
+  }
+}
+
 TEST_F(EnrollerTest, KeyAndRequestAreThereBeforeAnythingIsPosted) {
   for (FakeAuthority* authority : {&caramel_, &json_}) {
     const auto enroller = Make(*authority);
@@ -363,13 +383,201 @@ TEST_F(EnrollerTest, AKeyWhoseCertificateIsValidIsNotGivenUp) {
   StepTo(*enroller, kIssued);
   EXPECT_EQ(ReasonOf(enroller->StartOver()), Reason::kRequestState);
   caramel_.Decide(Decision::kReject);
+  EXPECT_EQ(*enroller->Step(), kUnchanged);
+  clock_.Advance(caramel_.lifetime - kDay);
   EXPECT_EQ(*enroller->Step(), kRejected);
   EXPECT_EQ(ReasonOf(enroller->StartOver()), Reason::kRequestState);
   ExpectUsable(*enroller, caramel_);
 
-  clock_.Advance(caramel_.lifetime + Seconds(1));
+  clock_.Advance(kDay + Seconds(1));
   EXPECT_TRUE(enroller->StartOver().ok());
   EXPECT_TRUE(enroller->private_key_pem().empty());
+}
+
+// Whatever else is wrong with it here, somewhere it is of use.
+TEST_F(EnrollerTest, AKeyIsNotGivenUpForACertificateThatIsLeftOut) {
+  const auto first = Make(json_);
+  StepTo(*first, kWaiting);
+  json_.Decide(Decision::kIssue);
+  StepTo(*first, kIssued);
+  const Time end = first->identity()->not_after;
+  const Secret key = first->private_key_pem();
+  const std::string chain = first->identity()->chain_pem;
+  FakeAuthority other(clock_, Speaks::kJson);
+  struct Row {
+    std::string name;
+    FakeAuthority* authority;
+    std::string client_id;
+    std::string chain;
+  };
+  const std::string client = "pump-7.example.com";
+  const std::string damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+  for (const Row& row : std::vector<Row>{{"another CA", &other, client, chain},
+                                         {"another name", &json_, "pump-8.example.com", chain},
+                                         {"damaged after it", &json_, client, chain + damaged},
+                                         {"damaged before it", &json_, client, damaged + chain}}) {
+    auto options = Options(*row.authority);
+    options.client_id = row.client_id;
+    const auto second = Make(std::move(options));
+    ASSERT_TRUE(second->Resume({.private_key_pem = key.Reveal(), .chain_pem = row.chain}).ok());
+    EXPECT_FALSE(second->identity().ok()) << row.name;
+    StepTo(*second, kWaiting);
+    row.authority->Decide(Decision::kReject);
+    EXPECT_EQ(*second->Step(), kRejected) << row.name;
+    EXPECT_EQ(ReasonOf(second->StartOver()), Reason::kRequestState) << row.name;
+    EXPECT_EQ(second->key_needed_until(), end) << row.name;
+    EXPECT_EQ(second->private_key_pem().Reveal(), key.Reveal()) << row.name;
+  }
+
+  // One for another key protects nothing.
+  const auto third = Make(other);
+  ASSERT_TRUE(third->Resume({.private_key_pem = PemOf(NewKey()), .chain_pem = chain}).ok());
+  StepTo(*third, kWaiting);
+  EXPECT_EQ(third->key_needed_until(), std::nullopt);
+  EXPECT_TRUE(third->StartOver().ok());
+
+  const auto last = Make(other);
+  ASSERT_TRUE(last->Resume({.private_key_pem = key.Reveal(), .chain_pem = chain}).ok());
+  StepTo(*last, kWaiting);
+  EXPECT_EQ(ReasonOf(last->StartOver()), Reason::kRequestState);
+  clock_.Advance(json_.lifetime + Seconds(1));
+  EXPECT_TRUE(last->StartOver().ok());
+}
+
+TEST_F(EnrollerTest, AKeyWhoseCertificateWasRevokedIsRejected) {
+  for (const bool with_token : {false, true}) {
+    const auto options = [&] {
+      auto made = Options(json_);
+      if (with_token) made.token = Secret(json_.MakeToken());
+      return made;
+    };
+    const auto first = Make(options());
+    StepTo(*first, with_token ? kIssued : kWaiting);
+    const auto old_digest = first->request_digest();
+    if (with_token) {
+      json_.RevokeKey(*PrivateKey::FromPem(first->private_key_pem().Reveal()));
+    } else {
+      json_.Revoke();
+    }
+    json_.Forget();
+    // Its certificate was lost, or has ended: it asks as if for the first time.
+    const auto second = Make(options());
+    const Secret key = first->private_key_pem();
+    ASSERT_TRUE(
+        second->Resume({.private_key_pem = key.Reveal(), .request_pem = first->request_pem()})
+            .ok());
+    EXPECT_EQ(StepTo(*second, kRejected).back(), kRejected);
+    EXPECT_FALSE(second->rejection().empty());
+    ASSERT_TRUE(second->StartOver().ok());
+    json_.decision = Decision::kIssue;
+    StepTo(*second, kIssued);
+    EXPECT_NE(second->request_digest(), old_digest);
+    json_.decision = Decision::kWait;
+  }
+}
+
+TEST_F(EnrollerTest, RevokedBetweenTwoPollsIsRejected) {
+  const auto enroller = Make(json_);
+  StepTo(*enroller, kWaiting);
+  json_.Decide(Decision::kIssue);
+  json_.Revoke();
+  EXPECT_EQ(*enroller->Step(), kRejected);
+  EXPECT_TRUE(json_.requests.back().starts_with("GET /v1/requests/"));
+}
+
+TEST_F(EnrollerTest, AnApprovedRequestWhoseCertificateHasEndedIsSentAgain) {
+  const auto enroller = Make(json_);
+  StepTo(*enroller, kWaiting);
+  json_.Decide(Decision::kIssue);
+  StepTo(*enroller, kIssued);
+  clock_.Advance(json_.lifetime + Seconds(1));
+  EXPECT_THAT(StepTo(*enroller, kWaiting), ElementsAre(kForgotten, kWaiting));
+  EXPECT_EQ(json_.requests.back(), "POST /v1/requests");
+  EXPECT_EQ(*enroller->Step(), kWaiting);  // which is pending, and not sent a third time
+  EXPECT_TRUE(json_.requests.back().starts_with("GET /v1/requests/"));
+  json_.Decide(Decision::kIssue);
+  EXPECT_EQ(*enroller->Step(), kIssued);
+  ExpectUsable(*enroller, json_);
+}
+
+// The certificate may come a moment after the approval.
+TEST_F(EnrollerTest, ApprovedWithoutACertificateWhenItIsSentIsWaiting) {
+  const auto enroller = Make(json_);
+  StepTo(*enroller, kRequestMade);
+  const std::string id = FormatFingerprint(*enroller->request_digest());
+  json_.intercept = [&](const HttpClientRequest&) {
+    return HttpResponse{.body = R"({"id":")" + id + R"(","state":"approved"})"};
+  };
+  EXPECT_EQ(*enroller->Step(), kWaiting);
+}
+
+TEST_F(EnrollerTest, WhileTheCertificateIsValidNobodyHasToWaitForTheNextOne) {
+  const auto first = Make(caramel_);
+  StepTo(*first, kWaiting);
+  caramel_.Decide(Decision::kIssue);
+  StepTo(*first, kIssued);
+  for (const Seconds later : {Seconds(0), Seconds(28 * kDay)}) {
+    clock_.Advance(later);
+    caramel_.Forget();
+    const auto second = Resumed(*first, Options(caramel_));
+    // The authority lost the request; it is sent, and waits there.
+    EXPECT_THAT(StepTo(*second, kUnchanged), ElementsAre(kServerLearned, kForgotten, kUnchanged));
+    EXPECT_EQ(second->state(), EnrollState::kWaiting);
+    EXPECT_EQ(second->warnings().size(), 1u);
+    EXPECT_EQ(*second->Step(), kUnchanged);
+    EXPECT_EQ(second->warnings().size(), 1u);  // said once
+    ExpectUsable(*second, caramel_);
+    // The client lost it.
+    const auto third = Make(caramel_);
+    const Secret key = first->private_key_pem();
+    const std::string chain = first->identity()->chain_pem;
+    ASSERT_TRUE(third->Resume({.private_key_pem = key.Reveal(), .chain_pem = chain}).ok());
+    EXPECT_THAT(StepTo(*third, kUnchanged), ElementsAre(kServerLearned, kRequestMade, kUnchanged));
+    caramel_.Decide(Decision::kIssue);
+    EXPECT_EQ(*third->Step(), kIssued);
+  }
+
+  caramel_.Forget();
+  const auto last = Resumed(*first, Options(caramel_));
+  StepTo(*last, kUnchanged);
+  clock_.Advance(2 * kDay + Seconds(1));
+  EXPECT_EQ(*last->Step(), kWaiting);  // now it has ended
+}
+
+TEST_F(EnrollerTest, RejectedItIsUnchangedUntilTheCertificateIsDue) {
+  const auto first = Make(caramel_);
+  StepTo(*first, kWaiting);
+  caramel_.Decide(Decision::kIssue);
+  StepTo(*first, kIssued);
+  caramel_.Decide(Decision::kReject);
+  const auto second = Resumed(*first, Options(caramel_));
+  StepTo(*second, kUnchanged);
+  EXPECT_EQ(second->state(), EnrollState::kRejected);
+  EXPECT_EQ(*second->Step(), kUnchanged);
+  EXPECT_EQ(second->warnings().size(), 1u);
+  clock_.Set(first->identity()->due);
+  EXPECT_EQ(*second->Step(), kRejected);
+  const auto third = Resumed(*first, Options(caramel_));
+  EXPECT_EQ(StepTo(*third, kRejected).back(), kRejected);
+}
+
+TEST_F(EnrollerTest, ANameMoreIsWaitedForThoughTheCertificateIsValid) {
+  json_.decision = Decision::kIssue;
+  const auto first = Make(json_);
+  StepTo(*first, kIssued);
+  json_.decision = Decision::kWait;
+  const auto options = [&] {
+    auto made = Options(json_);
+    made.more_names = {*AlternativeName::Parse("10.0.0.7")};
+    return made;
+  };
+  const auto second = Resumed(*first, options());
+  EXPECT_EQ(StepTo(*second, kWaiting).back(), kWaiting);
+  // Also by the next run, which finds certificate and request.
+  const auto third = Resumed(*second, options());
+  EXPECT_EQ(StepTo(*third, kWaiting).back(), kWaiting);
+  json_.Decide(Decision::kIssue);
+  EXPECT_EQ(*third->Step(), kIssued);
 }
 
 TEST_F(EnrollerTest, ACaramelCertificateIsFetchedOnlyWhenThereIsANewerOne) {
@@ -391,6 +599,52 @@ TEST_F(EnrollerTest, ACaramelCertificateIsFetchedOnlyWhenThereIsANewerOne) {
   // The original server sends the same certificate again and again.
   caramel_.says_last_modified = false;
   EXPECT_EQ(*enroller->Step(), kUnchanged);
+}
+
+// When the certificate was changed is known from a file's time, or from this machine's clock;
+// either may be ahead of the server's.
+TEST_F(EnrollerTest, ATimeThatIsAheadDoesNotHideTheNextCertificate) {
+  for (const bool kept : {false, true}) {
+    caramel_.Forget();
+    FakeClock fast;
+    fast.Set(clock_.Now() + std::chrono::hours(12));
+    const auto options = [&] {
+      auto made = Options(caramel_);
+      made.clock = &fast;
+      return made;
+    };
+    const auto first = Make(options());
+    StepTo(*first, kWaiting);
+    caramel_.Decide(Decision::kIssue);
+    caramel_.says_last_modified = false;
+    StepTo(*first, kIssued);
+    caramel_.says_last_modified = true;
+    const auto second = Make(options());
+    const Secret key = first->private_key_pem();
+    const std::string chain = first->identity()->chain_pem;
+    ASSERT_TRUE(
+        second
+            ->Resume({.private_key_pem = key.Reveal(),
+                      .request_pem = first->request_pem(),
+                      .chain_pem = chain,
+                      .certificate_time = kept ? fast.Now() + kDay : *first->certificate_time()})
+            .ok());
+    EXPECT_EQ(StepTo(*second, kUnchanged).back(), kUnchanged);
+    clock_.Advance(std::chrono::hours(1));
+    caramel_.Decide(Decision::kIssue);
+    EXPECT_EQ(*second->Step(), kIssued);
+  }
+}
+
+TEST_F(EnrollerTest, ACertificateThatIsDueIsAskedForWithoutACondition) {
+  const auto enroller = Make(caramel_);
+  StepTo(*enroller, kWaiting);
+  caramel_.Decide(Decision::kIssue);
+  StepTo(*enroller, kIssued);
+  clock_.Advance(caramel_.lifetime - kDay);
+  EXPECT_EQ(*enroller->Step(), kUnchanged);
+  EXPECT_EQ(enroller->state(), EnrollState::kDue);
+  EXPECT_THAT(caramel_.whole_requests.back().fields, IsEmpty());
 }
 
 TEST_F(EnrollerTest, NotModifiedWithoutACertificateIsWaiting) {
@@ -577,7 +831,7 @@ TEST_F(EnrollerTest, AnErrorOfTheServerLeavesTheStateAndMayBeTriedAgain) {
     Reason reason;
   };
   const std::vector<Row> rows = {
-      {HttpResponse{.status = 500}, Reason::kResponseMalformed},
+      {HttpResponse{.status = 500}, Reason::kConnectionFailed},
       {HttpResponse{.status = 302, .fields = {{"Location", "https://evil/"}}},
        Reason::kResponseMalformed},
       {HttpResponse{.status = 413}, Reason::kBodyTooLarge},

@@ -75,6 +75,15 @@ absl::StatusOr<std::unique_ptr<FileEnrollment>> FileEnrollment::Open(
       !status.ok()) {
     return status;
   }
+  if (!SaysWhomToTrust(options.enroll.trust) && options.enroll.token.empty()) {
+    // The token would have said it.
+    if (!options.token_problem.ok()) return options.token_problem;
+    return MakeError(Reason::kUsageError,
+                     "nothing says which authority to believe: there is no CA certificate at '" +
+                         Printable(options.paths.trust_bundle, 400) +
+                         "'; put it there, or give --trust-bundle, --fingerprint, --token-file "
+                         "(TROTH_TOKEN) or --system-trust");
+  }
   absl::StatusOr<std::unique_ptr<Enroller>> enroller = Enroller::Create(std::move(options.enroll));
   if (!enroller.ok()) return enroller.status();
 
@@ -88,6 +97,9 @@ absl::StatusOr<std::unique_ptr<FileEnrollment>> FileEnrollment::Open(
   std::unique_ptr<FileEnrollment> enrollment(
       new FileEnrollment(std::move(options), *std::move(key_file), *std::move(enroller)));
   if (absl::Status status = enrollment->Read(); !status.ok()) return status;
+  if (!enrollment->enroller_->identity().ok() && !enrollment->options_.token_problem.ok()) {
+    return enrollment->options_.token_problem;
+  }
   return enrollment;
 }
 
@@ -137,7 +149,17 @@ absl::Status FileEnrollment::Keep(EnrollStep step) {
   return step == EnrollStep::kIssued ? KeepCertificate() : KeepRequest();
 }
 
+absl::Status FileEnrollment::KeepTrustBundle(const TrustBundle& bundle) {
+  if (FileExists(options_.paths.trust_bundle)) return absl::OkStatus();
+  return WriteOwnedFile(options_.paths.trust_bundle, bundle.ToPem(),
+                        {.mode = kPublicMode, .owner = options_.owner}, std::nullopt);
+}
+
 absl::Status FileEnrollment::KeepRequest() {
+  // What vouched for the authority once need not be said again while the request waits.
+  if (const auto bundle = enroller_->authority(); bundle.has_value()) {
+    if (absl::Status status = KeepTrustBundle(*bundle); !status.ok()) return status;
+  }
   Secret key = enroller_->private_key_pem();
   if (key.Reveal() != key_on_disk_.Reveal()) {
     if (absl::Status status = key_file_.Replace(key.Reveal(), std::nullopt); !status.ok()) {
@@ -154,13 +176,8 @@ absl::Status FileEnrollment::KeepCertificate() {
   if (!identity.ok()) return identity.status();
   const EnrollPaths& paths = options_.paths;
   const LockedFileOptions open_to_all{.mode = kPublicMode, .owner = options_.owner};
-  if (!FileExists(paths.trust_bundle)) {
-    if (absl::Status status = WriteOwnedFile(paths.trust_bundle, identity->trust_bundle_pem,
-                                             open_to_all, std::nullopt);
-        !status.ok()) {
-      return status;
-    }
-  }
+  // From now on there is one: that of the certificate.
+  if (absl::Status status = KeepTrustBundle(*enroller_->authority()); !status.ok()) return status;
   if (paths.one_file()) {
     const Secret both(std::string(identity->private_key_pem.Reveal()) + identity->chain_pem);
     if (absl::Status status = key_file_.Replace(both.Reveal(), enroller_->certificate_time());
@@ -180,6 +197,7 @@ absl::StatusOr<EnrollStep> FileEnrollment::Once() {
   const auto deadline = std::chrono::steady_clock::now() + enroller_->timeout();
   bool refused_before = false;
   bool asked_after_sending = false;
+  EnrollStep waiting = EnrollStep::kWaiting;  // what it is called while the authority decides
   while (true) {
     const EnrollState before = enroller_->state();
     const absl::StatusOr<EnrollStep> step = enroller_->Step();
@@ -197,24 +215,25 @@ absl::StatusOr<EnrollStep> FileEnrollment::Once() {
         case EnrollStep::kRequestMade:
           if (absl::Status status = Keep(*step); !status.ok()) return status;
           break;
-        case EnrollStep::kWaiting: {
+        case EnrollStep::kWaiting:
+        case EnrollStep::kUnchanged: {
           // A Caramel server that decides by itself has decided, and does not say so.
           const bool just_sent = before == EnrollState::kRequestMade &&
+                                 enroller_->state() == EnrollState::kWaiting &&
                                  enroller_->protocol() == EnrollProtocol::kCaramel;
           if (!just_sent || std::exchange(asked_after_sending, true)) return step;
+          waiting = *step;
           break;
         }
         case EnrollStep::kIssued:
           if (absl::Status status = Keep(*step); !status.ok()) return status;
-          return step;
-        case EnrollStep::kUnchanged:
           return step;
         case EnrollStep::kRejected:
           return StartOver();
       }
     }
     if (std::chrono::steady_clock::now() >= deadline) {
-      if (enroller_->state() == EnrollState::kWaiting) return EnrollStep::kWaiting;
+      if (enroller_->state() == EnrollState::kWaiting) return waiting;
       return MakeError(Reason::kConnectionFailed,
                        "the server is too slow; what was done so far is kept, try again");
     }
@@ -227,13 +246,16 @@ absl::StatusOr<EnrollStep> FileEnrollment::Wait(EnrollWaitOptions options) {
 }
 
 absl::StatusOr<EnrollStep> FileEnrollment::StartOver() {
+  const EnrollPaths& paths = options_.paths;
   const std::string why = enroller_->rejection().empty() ? "" : " (" + enroller_->rejection() + ")";
   if (absl::Status status = enroller_->StartOver(); !status.ok()) {
-    return MakeError(Reason::kRequestRejected, "the authority rejected the request" + why +
-                                                   "; nothing is wiped, for " +
-                                                   std::string(ToStd(status.message())));
+    return WithFix(
+        MakeError(Reason::kRequestRejected, "the authority rejected the request" + why +
+                                                "; nothing is wiped, for " +
+                                                std::string(ToStd(status.message()))),
+        "ask the operator why; after that time it starts over by itself, before that time when '" +
+            Printable(paths.private_key, 400) + "' is moved away");
   }
-  const EnrollPaths& paths = options_.paths;
   RejectionNote note;
   if (const auto text = ReadFile(paths.rejections, 200); text.ok()) {
     note = RejectionNote::Parse(*text).value_or(note);
@@ -259,11 +281,12 @@ absl::Status FileEnrollment::CheckNotTooEarly() const {
   if (!note.has_value()) return absl::OkStatus();
   const std::optional<Seconds> wait = note->WaitAt(enroller_->clock().Now());
   if (!wait.has_value()) return absl::OkStatus();
-  return MakeError(Reason::kRequestRejected,
-                   "the authority has rejected " + std::to_string(note->count) +
-                       " requests in a row; the next one is made in " + FormatDuration(*wait) +
-                       " (remove '" + Printable(options_.paths.rejections, 400) +
-                       "' to make it now)");
+  return WithFix(
+      MakeError(Reason::kRequestRejected,
+                "the authority has rejected " + std::to_string(note->count) +
+                    " requests in a row; the next one is made in " + FormatDuration(*wait)),
+      "ask the operator why; to make the next one now, remove '" +
+          Printable(options_.paths.rejections, 400) + "' and run it again");
 }
 
 std::vector<std::string> FileEnrollment::warnings() const {

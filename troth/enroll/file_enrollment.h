@@ -32,6 +32,9 @@ struct FileEnrollmentOptions {
     kReplace,  // nobody can: make a new one
   };
   BadKey bad_key = BadKey::kRefuse;
+  // Why there is no token, though one was named: an error unless a valid certificate is held, which
+  // is renewed without.
+  absl::Status token_problem = {};
   RandomSource random = nullptr;  // null: the system's
 };
 
@@ -40,13 +43,13 @@ class FileEnrollment {
  public:
   // Locks and reads. Errors: file_locked; issuer_unknown (the trust bundle's file is of another CA
   // than fingerprint or token name); those of Enroller::Create and Enroller::Resume, and of reading
-  // files. A folder that is not there is made.
+  // files; `token_problem`. A folder that is not there is made.
   static absl::StatusOr<std::unique_ptr<FileEnrollment>> Open(FileEnrollmentOptions options);
 
   // Goes as far as it can without waiting for a decision: kIssued, kUnchanged, kWaiting or
   // kRejected; after a rejection key and request are wiped, so that the next run starts over, at
   // once the first time and after growing waits the next times. Takes at most about the timeout of
-  // the options. Errors: as Enroller::Step; request_rejected (it is too early to start over, or the
+  // the options. Errors: as Enroller::Step; request_rejected (it is too early to start over, or a
   // certificate of the rejected key is still valid, and nothing was wiped).
   absl::StatusOr<EnrollStep> Once();
   // Goes on until there is a certificate: kIssued, kUnchanged, or kRejected, and then nothing is
@@ -67,6 +70,7 @@ class FileEnrollment {
 
   absl::Status Read();
   absl::Status Keep(EnrollStep step);
+  absl::Status KeepTrustBundle(const TrustBundle& bundle);
   absl::Status KeepRequest();
   absl::Status KeepCertificate();
   absl::StatusOr<EnrollStep> StartOver();

@@ -217,19 +217,107 @@ TEST_P(FileEnrollmentTest, RejectedItWipesKeyAndRequestAndStartsOver) {
   EXPECT_FALSE(FileExists(paths_.rejections));
 }
 
+TEST_P(FileEnrollmentTest, RevokedItStartsOverWithANewKeyWhenItsCertificateHasEnded) {
+  if (caramel()) return;
+  Enrol();
+  const std::string key = Read(paths_.private_key);
+  authority_.Revoke();
+  EXPECT_EQ(*Once(), kUnchanged);  // valid as far as anybody has said
+  clock_.Advance(authority_.lifetime + Seconds(1));
+  EXPECT_EQ(*Once(), kRejected);
+  EXPECT_EQ(*Once(), kIssued);
+  EXPECT_NE(Read(paths_.private_key), key);
+  ExpectUsable();
+}
+
 // With JSON a decided request is not asked for again.
 TEST_P(CaramelFileEnrollmentTest, NothingIsWipedWhileTheCertificateIsValid) {
   Enrol();
   const std::string key = Read(paths_.private_key);
   authority_.Decide(Decision::kReject);
+  EXPECT_EQ(*Once(), kUnchanged);
+  EXPECT_EQ(warnings_.size(), 1u);
+  clock_.Advance(authority_.lifetime - kDay);
   EXPECT_EQ(ReasonOf(Once().status()), Reason::kRequestRejected);
   EXPECT_EQ(Read(paths_.private_key), key);
   ExpectUsable();
 
-  clock_.Advance(authority_.lifetime + Seconds(1));
+  clock_.Advance(kDay + Seconds(1));
   EXPECT_EQ(*Once(), kRejected);
   EXPECT_FALSE(FileExists(paths_.private_key));
   EXPECT_FALSE(FileExists(paths_.certificate));
+}
+
+TEST_P(FileEnrollmentTest, ARejectionByAnotherAuthorityWipesNoValidCertificate) {
+  Enrol();
+  const std::string key = Read(paths_.private_key);
+  const std::string certificate = Read(paths_.certificate);
+  FakeAuthority other(clock_, caramel() ? Speaks::kCaramel : Speaks::kJson);
+  other.decision = Decision::kReject;
+  const auto at_the_other = [&] {
+    auto options = Options();
+    options.paths.trust_bundle = folder_ / "other.cacert";
+    options.enroll.connect = other.Connect();
+    return options;
+  };
+  RewriteFile(folder_ / "other.cacert", other.bundle().ToPem());
+  for (int run = 0; run < 3; ++run) {
+    EXPECT_EQ(ReasonOf(Once(at_the_other()).status()), Reason::kRequestRejected);
+    EXPECT_EQ(Read(paths_.private_key), key);
+    EXPECT_EQ(Read(paths_.certificate), certificate);
+  }
+  ExpectUsable();
+  // Nor a rejection of another name.
+  const auto with_another_name = [&] {
+    auto options = Options();
+    options.enroll.client_id = "pump-8";
+    return options;
+  };
+  authority_.decision = Decision::kReject;
+  EXPECT_EQ(ReasonOf(Once(with_another_name()).status()), Reason::kRequestRejected);
+  EXPECT_EQ(Read(paths_.private_key), key);
+  EXPECT_EQ(Read(paths_.certificate), certificate);
+
+  clock_.Advance(authority_.lifetime + Seconds(1));
+  EXPECT_EQ(*Once(at_the_other()), kRejected);
+  EXPECT_FALSE(FileExists(paths_.private_key));
+  EXPECT_FALSE(FileExists(paths_.certificate));
+}
+
+TEST_P(FileEnrollmentTest, WithAValidCertificateALostRequestIsNoReasonToWait) {
+  Enrol();
+  authority_.decision = Decision::kWait;
+  const std::string certificate = Read(paths_.certificate);
+  std::filesystem::remove(paths_.request);
+  EXPECT_EQ(*Once(), kUnchanged);
+  authority_.Forget();
+  EXPECT_EQ(*Once(), kUnchanged);
+  {
+    const auto enrollment = FileEnrollment::Open(Options());
+    EXPECT_EQ(*(*enrollment)->Wait({.sleep = [](auto) { return false; }}), kUnchanged);
+  }
+  EXPECT_EQ(Read(paths_.certificate), certificate);
+  ExpectUsable();
+}
+
+// With JSON one that is valid is not asked about.
+TEST_P(CaramelFileEnrollmentTest, ALostRequestThatIsSignedAtOnceNeedsOneRun) {
+  Enrol();
+  clock_.Advance(kDay);
+  std::filesystem::remove(paths_.request);
+  EXPECT_EQ(*Once(), kIssued);
+  ExpectUsable();
+}
+
+TEST_P(FileEnrollmentTest, AFileTimeThatIsAheadDoesNotHideTheNextCertificate) {
+  Enrol();
+  const std::string before = Read(paths_.certificate);
+  std::filesystem::last_write_time(paths_.certificate,
+                                   std::filesystem::file_time_type::clock::now() + 1000 * kDay);
+  clock_.Advance(authority_.lifetime - kDay);
+  authority_.Decide(Decision::kIssue);  // Caramel's server signs anew by itself
+  EXPECT_EQ(*Once(), kIssued);
+  EXPECT_NE(Read(paths_.certificate), before);
 }
 
 TEST_P(FileEnrollmentTest, ARejectionWhileSomebodyWaitsWipesNothing) {
@@ -338,6 +426,34 @@ TEST_P(FileEnrollmentTest, TheCaIsKeptWhereAFingerprintWasGivenAndTrustedFromThe
   EXPECT_EQ(Read(paths_.trust_bundle), authority_.bundle().ToPem());
   EXPECT_EQ(*Once(), kUnchanged);
   EXPECT_EQ(authority_.connections.back().trust.bundle, authority_.bundle());
+}
+
+TEST_P(FileEnrollmentTest, TheCaIsKeptAsSoonAsTheRequestWaits) {
+  std::filesystem::remove(paths_.trust_bundle);
+  auto options = Options();
+  options.enroll.trust.root_fingerprint = authority_.root().certificate().fingerprint();
+  EXPECT_EQ(*Once(std::move(options)), kWaiting);
+  EXPECT_EQ(Read(paths_.trust_bundle), authority_.bundle().ToPem());
+  EXPECT_EQ(*Once(), kWaiting);
+}
+
+TEST_P(FileEnrollmentTest, ATokenThatIsMissingIsAnErrorOnlyWithoutACertificate) {
+  const auto without_token = [&] {
+    auto options = Options();
+    options.token_problem = MakeError(Reason::kFileNotFound, "no token");
+    return options;
+  };
+  EXPECT_EQ(ReasonOf(Once(without_token()).status()), Reason::kFileNotFound);
+  EXPECT_EQ(authority_.requests.size(), 0u);
+  EXPECT_FALSE(FileExists(paths_.private_key));
+  Enrol();
+  clock_.Advance(authority_.lifetime - kDay);
+  authority_.Decide(Decision::kIssue);  // Caramel's server signs anew by itself
+  EXPECT_EQ(*Once(without_token()), kIssued);
+  clock_.Advance(authority_.lifetime + Seconds(1));
+  EXPECT_EQ(ReasonOf(Once(without_token()).status()), Reason::kFileNotFound);
+  std::filesystem::remove(paths_.trust_bundle);  // which the token would have named
+  EXPECT_EQ(ReasonOf(Once(without_token()).status()), Reason::kFileNotFound);
 }
 
 TEST_P(FileEnrollmentTest, ACaFileOfAnotherCaThanTheFingerprintsIsSaid) {

@@ -18,6 +18,17 @@ namespace json = boost::json;
 constexpr std::string_view kNotAnAuthority =
     "; is it a Troth or Caramel authority, and the right protocol?";
 
+// What a server says in words, fit for one line of a terminal. Quotes and backslashes stay as they
+// are, for it is not put between quotes, and it may have been escaped over there already.
+std::string Said(std::string_view text, size_t max = 600) {
+  std::string out;
+  for (const char& c : text) {
+    if (out.size() >= max) return out + "...";
+    out += c == '"' || c == '\\' ? std::string(1, c) : Printable({&c, 1});
+  }
+  return out;
+}
+
 std::optional<std::string_view> FieldOf(const HttpResponse& response, std::string_view name) {
   for (const auto& [key, value] : response.fields) {
     if (EqualsIgnoreCaseAscii(key, name)) return value;
@@ -72,8 +83,17 @@ Reason ReasonOfStatus(int status) {
     case 431:
       return Reason::kHeaderTooLarge;
     default:
-      return Reason::kResponseMalformed;
+      return status >= 500 ? Reason::kConnectionFailed : Reason::kResponseMalformed;
   }
+}
+
+// A code counts where it fits its status, so that an answer cannot pretend to be something that
+// happened on this machine.
+bool Fits(Reason named, int status) {
+  if (named == Reason::kInternal) return false;
+  // Asked for by others than the one who shows the certificate, it is no question of who asks.
+  if (named == Reason::kCertificateRevoked && status == 403) return true;
+  return InfoOf(named).http_status == status;
 }
 
 // The error that an answer stands for which is not the one hoped for.
@@ -92,17 +112,30 @@ absl::Status ErrorOf(const HttpResponse& response) {
   Reason reason = ReasonOfStatus(response.status);
   std::string said;
   if (const std::optional<json::object> problem = ParseObject(response.body); problem.has_value()) {
-    // A code counts where it fits its status, so that an answer cannot pretend to be something
-    // that happened on this machine.
     const std::optional<Reason> named = ReasonFromCode(TextOf(*problem, "code"));
-    if (named.has_value() && InfoOf(*named).http_status == response.status) reason = *named;
+    if (named.has_value() && Fits(*named, response.status)) reason = *named;
     said = TextOf(*problem, "detail");
     if (said.empty()) said = TextOf(*problem, "title");
   }
+  if (response.status >= 500) {
+    const std::string what = said.empty() ? status : status + ": " + Said(said);
+    const absl::Status error = MakeError(reason, "the server failed (" + what + "), try later");
+    if (reason != Reason::kConnectionFailed) return error;
+    return WithFix(error, "try later; when it stays so, ask who runs the server");
+  }
   std::string message = "the server answered " + status;
-  if (!said.empty()) message += ": " + Printable(said, 600);
-  if (reason == Reason::kResponseMalformed && response.status < 500) return Malformed(message);
+  if (!said.empty()) message += ": " + Said(said);
+  if (reason == Reason::kResponseMalformed) return Malformed(message);
   return MakeError(reason, message);
+}
+
+// The answer to a request that is refused for good, or the error that the answer stands for.
+absl::StatusOr<ServerAnswer> RejectionOrError(const HttpResponse& response) {
+  absl::Status error = ErrorOf(response);
+  const std::optional<Reason> reason = ReasonOf(error);
+  if (reason != Reason::kRequestRejected && reason != Reason::kCertificateRevoked) return error;
+  return ServerAnswer{.kind = ServerAnswer::Kind::kRejected,
+                      .note = std::string(ToStd(error.message()))};
 }
 
 bool HoldsACertificate(std::string_view pem) {
@@ -131,7 +164,7 @@ absl::Status TakeIssued(const json::object& object, ServerAnswer& answer) {
 
 absl::StatusOr<ServerAnswer> ReadCaramelPost(const HttpResponse& response) {
   if (response.status != 200 && response.status != 201 && response.status != 202) {
-    return ErrorOf(response);
+    return RejectionOrError(response);
   }
   return ServerAnswer{.kind = ServerAnswer::Kind::kPending};
 }
@@ -155,18 +188,23 @@ absl::StatusOr<ServerAnswer> ReadCaramelFetch(const HttpResponse& response) {
     case 403:
       answer.kind = ServerAnswer::Kind::kRejected;
       if (const auto problem = ParseObject(response.body); problem.has_value()) {
-        answer.note = Printable(TextOf(*problem, "detail"));
+        answer.note = Said(TextOf(*problem, "detail"));
       }
       return answer;
     case 404:
       answer.kind = ServerAnswer::Kind::kUnknown;
       return answer;
     default:
-      return ErrorOf(response);
+      return RejectionOrError(response);
   }
 }
 
 absl::StatusOr<ServerAnswer> ReadIssued(const HttpResponse& response) {
+  if (response.status != 200 && response.status != 201) return RejectionOrError(response);
+  return ReadRenewed(response);
+}
+
+absl::StatusOr<ServerAnswer> ReadRenewed(const HttpResponse& response) {
   if (response.status != 200 && response.status != 201) return ErrorOf(response);
   const std::optional<json::object> object = ParseObject(response.body);
   if (!object.has_value()) return Malformed("the answer is not a JSON object");
@@ -177,24 +215,18 @@ absl::StatusOr<ServerAnswer> ReadIssued(const HttpResponse& response) {
 
 absl::StatusOr<ServerAnswer> ReadRequestState(const HttpResponse& response) {
   if (response.status != 200 && response.status != 201 && response.status != 202) {
-    absl::Status error = ErrorOf(response);
-    ServerAnswer answer;
-    if (ReasonOf(error) == Reason::kRequestRejected) {
-      answer.kind = ServerAnswer::Kind::kRejected;
-      answer.note = std::string(ToStd(error.message()));
-      return answer;
+    absl::StatusOr<ServerAnswer> rejection = RejectionOrError(response);
+    if (ReasonOf(rejection.status()) == Reason::kRequestUnknown) {
+      return ServerAnswer{.kind = ServerAnswer::Kind::kUnknown};
     }
-    if (ReasonOf(error) == Reason::kRequestUnknown) {
-      answer.kind = ServerAnswer::Kind::kUnknown;
-      return answer;
-    }
-    return error;
+    return rejection;
   }
   const std::optional<json::object> object = ParseObject(response.body);
   if (!object.has_value()) return Malformed("the answer is not a JSON object");
 
   ServerAnswer answer;
   const std::string state = TextOf(*object, "state");
+  answer.profile = TextOf(*object, "profile");
   answer.request_id = TextOf(*object, "id");
   const std::optional<std::string> id = FromHex(answer.request_id);
   if (!id.has_value() || id->size() != 32 || answer.request_id.size() != 64) {
@@ -204,10 +236,14 @@ absl::StatusOr<ServerAnswer> ReadRequestState(const HttpResponse& response) {
     if (absl::Status status = TakeIssued(*object, answer); !status.ok()) return status;
     return answer;
   }
-  if (state == "pending" || state == "approved") return answer;
+  if (state == "pending") return answer;
+  if (state == "approved") {
+    answer.kind = ServerAnswer::Kind::kOver;
+    return answer;
+  }
   if (state == "rejected") {
     answer.kind = ServerAnswer::Kind::kRejected;
-    answer.note = Printable(TextOf(*object, "decision_note"));
+    answer.note = Said(TextOf(*object, "decision_note"));
     return answer;
   }
   if (state == "expired") {

@@ -59,7 +59,7 @@ TEST(ServerAnswer, EveryGoodAnswerIsRead) {
            GoodRow{ReadIssued, Answer(201, issued), Kind::kIssued},
            GoodRow{ReadRequestState, Answer(202, state("pending")), Kind::kPending},
            GoodRow{ReadRequestState, Answer(200, state("approved", R"(,"certificate":null)")),
-                   Kind::kPending},
+                   Kind::kOver},
            GoodRow{ReadRequestState,
                    Answer(201, state("approved", R"(,"certificate":")" + PemInJson() + "\"")),
                    Kind::kIssued},
@@ -68,6 +68,18 @@ TEST(ServerAnswer, EveryGoodAnswerIsRead) {
            GoodRow{ReadRequestState, Answer(403, Problem(403, "request_rejected")),
                    Kind::kRejected},
            GoodRow{ReadRequestState, Answer(404, Problem(404, "request_unknown")), Kind::kUnknown},
+           // A key whose certificate was revoked gets no other.
+           GoodRow{ReadIssued, Answer(401, Problem(401, "certificate_revoked")), Kind::kRejected},
+           GoodRow{ReadRequestState, Answer(401, Problem(401, "certificate_revoked")),
+                   Kind::kRejected},
+           GoodRow{ReadRequestState, Answer(403, Problem(403, "certificate_revoked")),
+                   Kind::kRejected},
+           GoodRow{ReadCaramelPost, Answer(401, Problem(401, "certificate_revoked")),
+                   Kind::kRejected},
+           GoodRow{ReadCaramelPost, Answer(403, Problem(403, "certificate_revoked")),
+                   Kind::kRejected},
+           GoodRow{ReadCaramelFetch, Answer(401, Problem(401, "certificate_revoked")),
+                   Kind::kRejected},
        }) {
     const auto answer = row.read(row.response);
     ASSERT_TRUE(answer.ok()) << "row " << row_number << ": " << answer.status();
@@ -77,6 +89,7 @@ TEST(ServerAnswer, EveryGoodAnswerIsRead) {
   EXPECT_EQ(ReadIssued(Answer(201, issued))->certificates_pem, Pem() + Pem());
   EXPECT_EQ(ReadIssued(Answer(201, issued))->trust_bundle_pem, "root");
   EXPECT_EQ(ReadRequestState(Answer(202, state("pending")))->request_id, kId);
+  EXPECT_EQ(ReadRequestState(Answer(202, state("pending", R"(,"profile":"web")")))->profile, "web");
 }
 
 struct BadRow {
@@ -98,8 +111,11 @@ TEST(ServerAnswer, EveryBadAnswerHasItsReason) {
            BadRow{ReadCaramelPost, Answer(411), Reason::kLengthRequired},
            BadRow{ReadCaramelPost, Answer(413, "too large"), Reason::kBodyTooLarge},
            BadRow{ReadCaramelPost, Answer(404), Reason::kPathUnknown},
-           BadRow{ReadCaramelPost, Answer(500, "<html>"), Reason::kResponseMalformed},
-           BadRow{ReadCaramelFetch, Answer(500), Reason::kResponseMalformed},
+           // A server that fails is not there.
+           BadRow{ReadCaramelPost, Answer(500, "<html>"), Reason::kConnectionFailed},
+           BadRow{ReadCaramelFetch, Answer(500), Reason::kConnectionFailed},
+           BadRow{ReadIssued, Answer(502, "<html>"), Reason::kConnectionFailed},
+           BadRow{ReadRequestState, Answer(503), Reason::kConnectionFailed},
            BadRow{ReadCaramelFetch, Answer(200, "<html>hello</html>"), Reason::kResponseMalformed},
            BadRow{ReadCaramelFetch, Answer(200), Reason::kResponseMalformed},
            BadRow{ReadCaramelFetch, Answer(200, Pem("PRIVATE KEY")), Reason::kResponseMalformed},
@@ -112,7 +128,10 @@ TEST(ServerAnswer, EveryBadAnswerHasItsReason) {
                   Reason::kTooManyRequests},
            // but not one of another status, nor one that is none.
            BadRow{ReadIssued, Answer(500, Problem(500, "token_expired")),
-                  Reason::kResponseMalformed},
+                  Reason::kConnectionFailed},
+           BadRow{ReadIssued, Answer(500, Problem(500, "internal")), Reason::kConnectionFailed},
+           BadRow{ReadRenewed, Answer(401, Problem(401, "certificate_revoked")),
+                  Reason::kCertificateRevoked},
            BadRow{ReadIssued, Answer(400, Problem(400, "file_locked")), Reason::kRequestMalformed},
            BadRow{ReadRequestState, Answer(403, Problem(403, "made_up")),
                   Reason::kResponseMalformed},
@@ -144,6 +163,20 @@ TEST(ServerAnswer, WhatAServerSaysIsShownOnOneLineAndCutShort) {
   const auto error = ReadIssued(Answer(403, Problem(403, "name_not_permitted", detail))).status();
   EXPECT_LT(error.message().size(), 1000u);
   for (const unsigned char c : ToStd(error.message())) EXPECT_TRUE(c >= 0x20 && c < 0x7f);
+}
+
+// It may have been escaped over there, and does not stand between quotes here.
+TEST(ServerAnswer, QuotesAndBackslashesOfAServerAreShownAsTheyAre) {
+  const std::string detail = R"(\"db\u00e9\" is \\x1b)";
+  const std::string shown = R"("db\xc3\xa9" is \x1b)";
+  const auto error = ReadIssued(Answer(403, Problem(403, "name_not_permitted", detail))).status();
+  EXPECT_NE(ToStd(error.message()).find(shown), std::string::npos) << error;
+  EXPECT_EQ(ReadCaramelFetch(Answer(403, Problem(403, "request_rejected", detail)))->note, shown);
+  EXPECT_EQ(ReadRequestState(Answer(200, R"({"id":")" + kId +
+                                             R"(","state":"rejected","decision_note":")" + detail +
+                                             "\"}"))
+                ->note,
+            shown);
 }
 
 TEST(ServerAnswer, LastModifiedOfACertificateIsRead) {
