@@ -171,11 +171,54 @@ static void checks_options(void) {
   }
 }
 
+/* What must not be null and is, is a mistake that is told, and no crash. */
+static void takes_null(void) {
+  troth_enroll_error error;
+  troth_enroll_options options;
+  char digest[65];
+  troth_enroll_options_init(NULL);
+  CHECK(troth_enroller_new(NULL, &error) == NULL);
+  CHECK(strcmp(error.reason, "usage_error") == 0);
+  CHECK(troth_enroller_new(NULL, NULL) == NULL);
+  troth_enroll_options_init(&options);
+  options.server = "ca.example.com";
+  options.client_id = "phone-7";
+  options.system_trust = 1;
+  options.more_names_count = 2;
+  CHECK(troth_enroller_new(&options, &error) == NULL);
+  CHECK(strcmp(error.reason, "usage_error") == 0);
+
+  CHECK(troth_enroller_step(NULL, &error) == TROTH_ENROLL_FAILED);
+  CHECK(strcmp(error.reason, "usage_error") == 0);
+  CHECK(troth_enroller_resume(NULL, NULL, NULL, NULL, &error) == -1);
+  CHECK(strcmp(error.reason, "usage_error") == 0);
+  error.reason[0] = '\0';
+  CHECK(troth_enroller_start_over(NULL, &error) == -1);
+  CHECK(strcmp(error.reason, "usage_error") == 0);
+  CHECK(troth_enroller_pause_ms(NULL) == 0);
+  CHECK(troth_enroll_error_is_passing(NULL) == 0);
+  CHECK(troth_enroller_request_digest(NULL, digest) == -1);
+  CHECK(strcmp(digest, "") == 0);
+  CHECK(strcmp(troth_enroller_rejection(NULL), "") == 0);
+  CHECK(troth_enroller_keep(NULL) == NULL);
+  CHECK(strcmp(troth_enroll_kept_private_key(NULL), "") == 0);
+  CHECK(strcmp(troth_enroll_kept_request(NULL), "") == 0);
+  CHECK(strcmp(troth_enroll_kept_chain(NULL), "") == 0);
+  CHECK(strcmp(troth_enroll_kept_trust_bundle(NULL), "") == 0);
+  CHECK(troth_enroll_kept_not_after(NULL) == 0);
+  CHECK(troth_enroll_kept_due(NULL) == 0);
+
+  troth_enroller* enroller = fake_enroller(&error);
+  CHECK(troth_enroller_request_digest(enroller, NULL) == -1);
+  troth_enroller_free(enroller);
+}
+
 int main(void) {
   enrols_and_resumes();
   starts_over_after_a_rejection();
   tells_errors();
   checks_options();
+  takes_null();
   if (failures == 0) puts("ok");
   return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

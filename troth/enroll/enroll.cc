@@ -65,6 +65,10 @@ absl::StatusOr<EnrollOptions> Read(const troth_enroll_options& given) {
   EnrollOptions options;
   options.server = TextOf(given.server);
   options.client_id = TextOf(given.client_id);
+  if (given.more_names == nullptr && given.more_names_count != 0) {
+    return MakeError(Reason::kUsageError, "more_names is null, but more_names_count is " +
+                                              std::to_string(given.more_names_count));
+  }
   for (size_t i = 0; i < given.more_names_count; ++i) {
     absl::StatusOr<AlternativeName> name = AlternativeName::Parse(TextOf(given.more_names[i]));
     if (!name.ok()) return name.status();
@@ -104,6 +108,11 @@ absl::StatusOr<EnrollOptions> Read(const troth_enroll_options& given) {
   if (given.timeout_ms != 0) options.timeout = std::chrono::milliseconds(given.timeout_ms);
   if (given.renew_before_s != 0) options.renew_before = Seconds(given.renew_before_s);
   return options;
+}
+
+absl::Status NoEnroller() {
+  return MakeError(Reason::kUsageError,
+                   "there is no enroller; expected what troth_enroller_new answered, got null");
 }
 
 troth_enroll_step StepInC(EnrollStep step) {
@@ -153,6 +162,7 @@ using troth::Tell;
 using troth::TextOf;
 
 void troth_enroll_options_init(troth_enroll_options* options) {
+  if (options == nullptr) return;
   *options = troth_enroll_options{};
   options->size = sizeof *options;
 }
@@ -160,6 +170,9 @@ void troth_enroll_options_init(troth_enroll_options* options) {
 troth_enroller* troth_enroller_new(const troth_enroll_options* options, troth_enroll_error* error) {
   troth_enroller* made = nullptr;
   const absl::Status status = Guarded([&]() -> absl::Status {
+    if (options == nullptr) {
+      return troth::MakeError(troth::Reason::kUsageError, "there are no options; got null");
+    }
     absl::StatusOr<troth::EnrollOptions> read = troth::Read(*options);
     if (!read.ok()) return read.status();
     made = troth::NewEnrollerHandle(*std::move(read), error);
@@ -175,6 +188,7 @@ int troth_enroller_resume(troth_enroller* enroller, const char* private_key_pem,
                           const char* request_pem, const char* chain_pem,
                           troth_enroll_error* error) {
   const absl::Status status = Guarded([&] {
+    if (enroller == nullptr) return troth::NoEnroller();
     return enroller->enroller->Resume({.private_key_pem = TextOf(private_key_pem),
                                        .request_pem = TextOf(request_pem),
                                        .chain_pem = TextOf(chain_pem)});
@@ -185,6 +199,10 @@ int troth_enroller_resume(troth_enroller* enroller, const char* private_key_pem,
 
 troth_enroll_step troth_enroller_step(troth_enroller* enroller, troth_enroll_error* error) {
   troth_enroll_step answer = TROTH_ENROLL_FAILED;
+  if (enroller == nullptr) {
+    Tell(troth::NoEnroller(), error);
+    return answer;
+  }
   enroller->pauses = true;
   Tell(Guarded([&]() -> absl::Status {
          const absl::StatusOr<EnrollStep> step = enroller->enroller->Step();
@@ -199,7 +217,7 @@ troth_enroll_step troth_enroller_step(troth_enroller* enroller, troth_enroll_err
 }
 
 uint32_t troth_enroller_pause_ms(troth_enroller* enroller) {
-  if (!enroller->pauses) return 0;
+  if (enroller == nullptr || !enroller->pauses) return 0;
   std::chrono::milliseconds wait = enroller->backoff.Next();
   if (const auto asked = enroller->enroller->retry_after(); asked.has_value()) {
     wait = std::max<std::chrono::milliseconds>(wait, *asked);
@@ -208,13 +226,16 @@ uint32_t troth_enroller_pause_ms(troth_enroller* enroller) {
 }
 
 int troth_enroll_error_is_passing(const troth_enroll_error* error) {
+  if (error == nullptr) return 0;
   const std::optional<troth::Reason> reason = troth::ReasonFromCode(error->reason);
   return reason.has_value() && troth::IsPassing(troth::MakeError(*reason, "")) ? 1 : 0;
 }
 
 int troth_enroller_request_digest(const troth_enroller* enroller, char digest[65]) {
-  const std::optional<troth::Sha256Digest> made = enroller->enroller->request_digest();
+  if (digest == nullptr) return -1;
   digest[0] = '\0';
+  if (enroller == nullptr) return -1;
+  const std::optional<troth::Sha256Digest> made = enroller->enroller->request_digest();
   if (!made.has_value()) return -1;
   const std::string text = troth::FormatFingerprint(*made);
   std::memcpy(digest, text.c_str(), 65);
@@ -222,16 +243,18 @@ int troth_enroller_request_digest(const troth_enroller* enroller, char digest[65
 }
 
 const char* troth_enroller_rejection(const troth_enroller* enroller) {
-  return enroller->enroller->rejection().c_str();
+  return enroller == nullptr ? "" : enroller->enroller->rejection().c_str();
 }
 
 int troth_enroller_start_over(troth_enroller* enroller, troth_enroll_error* error) {
-  const absl::Status status = Guarded([&] { return enroller->enroller->StartOver(); });
+  const absl::Status status = Guarded(
+      [&] { return enroller == nullptr ? troth::NoEnroller() : enroller->enroller->StartOver(); });
   Tell(status, error);
   return status.ok() ? 0 : -1;
 }
 
 troth_enroll_kept* troth_enroller_keep(const troth_enroller* enroller) {
+  if (enroller == nullptr) return nullptr;
   try {
     auto kept = std::make_unique<troth_enroll_kept>();
     kept->private_key_pem = enroller->enroller->private_key_pem();
@@ -252,16 +275,21 @@ void troth_enroll_kept_free(troth_enroll_kept* kept) { delete kept; }
 
 const char* troth_enroll_kept_private_key(const troth_enroll_kept* kept) {
   // A Secret holds a std::string: a zero byte follows its text.
-  return kept->private_key_pem.empty() ? "" : kept->private_key_pem.Reveal().data();
+  if (kept == nullptr || kept->private_key_pem.empty()) return "";
+  return kept->private_key_pem.Reveal().data();
 }
 const char* troth_enroll_kept_request(const troth_enroll_kept* kept) {
-  return kept->request_pem.c_str();
+  return kept == nullptr ? "" : kept->request_pem.c_str();
 }
 const char* troth_enroll_kept_chain(const troth_enroll_kept* kept) {
-  return kept->chain_pem.c_str();
+  return kept == nullptr ? "" : kept->chain_pem.c_str();
 }
 const char* troth_enroll_kept_trust_bundle(const troth_enroll_kept* kept) {
-  return kept->trust_bundle_pem.c_str();
+  return kept == nullptr ? "" : kept->trust_bundle_pem.c_str();
 }
-int64_t troth_enroll_kept_not_after(const troth_enroll_kept* kept) { return kept->not_after; }
-int64_t troth_enroll_kept_due(const troth_enroll_kept* kept) { return kept->due; }
+int64_t troth_enroll_kept_not_after(const troth_enroll_kept* kept) {
+  return kept == nullptr ? 0 : kept->not_after;
+}
+int64_t troth_enroll_kept_due(const troth_enroll_kept* kept) {
+  return kept == nullptr ? 0 : kept->due;
+}

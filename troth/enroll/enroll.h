@@ -60,7 +60,8 @@ typedef enum troth_enroll_step {
 typedef struct troth_enroller troth_enroller;
 
 /* A new enroller, to be freed with troth_enroller_free; null and an error when it cannot be. The
- * options are copied. `error` may be null, here and everywhere. */
+ * options are copied. `error` may be null, here and everywhere; where anything else is null that
+ * must not be, the answer is a failure (usage_error), null, "" or 0. */
 troth_enroller* troth_enroller_new(const troth_enroll_options* options, troth_enroll_error* error);
 /* Null is fine. Wipes the key. */
 void troth_enroller_free(troth_enroller* enroller);
