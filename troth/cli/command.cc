@@ -8,6 +8,7 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/cli/ca_arguments.h"
+#include "troth/cli/enroll_internal.h"
 #include "troth/cli/program_log.h"
 
 namespace troth {
@@ -82,7 +83,7 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   } catch (const CLI::ParseError& error) {
     // Also --help and --version, which end with 0.
     const int code = app.exit(error, session.out, session.err);
-    return code == 0 ? kExitDone : kExitUsage;
+    return code == 0 ? kExitDone : ExitCodeOfParseError(arguments);
   }
   if (!session.run) {
     session.err << app.help();

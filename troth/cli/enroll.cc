@@ -27,11 +27,13 @@ namespace troth {
 namespace {
 
 constexpr const char* kExamples = R"(Examples:
-  troth enroll ca.example.com db1.example.com                       ca.example.com.cacert lies here; waits for an operator
+  troth enroll ca:8443 db1.example.com                              ca.cacert lies here; waits for an operator
   troth enroll ca:8443 db1.example.com --token-file token.txt       at once, and without any other file
   troth enroll ca:8443 db1.example.com --fingerprint 3f1c...        the CA's certificate is fetched and checked
-  troth enroll ca 00:1b:44:11:3a:b7 --once --out /etc/device.pem --trust-bundle /usr/share/ca.pem --mode 0640 --owner :tls
-  CARAMEL_CA=ca CARAMEL_CN=db1 CARAMEL_CERT_DIR=/var/lib/tls troth enroll
+  troth enroll ca:8443 00:1b:44:11:3a:b7 --once --out /etc/device.pem --trust-bundle /usr/share/ca.pem --owner :tls
+  CARAMEL_CA=ca:8443 CARAMEL_CN=db1 CARAMEL_CERT_DIR=/var/lib/tls troth enroll
+
+Without a port it is 443; `troth serve` listens on 8443. The CA file is the authority's DATA/root.pem.
 
 Run again, it renews a certificate that is due, and says "unchanged" otherwise: a timer may start it as often as it likes
 (packaging/systemd). A request that waits is shown to its operator with the same SHA-256 as here; compare them.
@@ -40,7 +42,8 @@ Without a CA file, a fingerprint, a token or --system-trust nobody is believed: 
 the server is a Troth or a Caramel authority is found out by asking for /v1/trust-bundle, which Caramel does not have.
 
 Exit codes of --once: 0 there is a certificate (new or unchanged), 1 the files are locked by another run, 69 the request
-waits to be signed, 127 anything else. Without --once: 0, or the code of the reason (docs/troubleshooting.md).)";
+waits to be signed and there is no certificate, 127 anything else, wrong arguments too. Without --once: 0, or the code of
+the reason (docs/troubleshooting.md).)";
 
 // Those that Caramel's client has.
 constexpr int kExitLocked = 1;
@@ -102,8 +105,20 @@ class EnrollRun {
  private:
   Enroller& enroller() { return enrollment_->enroller(); }
 
-  int Fail(const absl::Status& status) const {
-    const int code = session_.Fail(status);
+  int Fail(const absl::Status& status) {
+    int code = InfoOf(Reason::kRequestPending).exit_code;
+    if (session_.json && ReasonOf(status) == Reason::kRequestPending && enrollment_ != nullptr) {
+      // With what an operator needs to find the request, and to compare it.
+      session_.Print({{"ok", false},
+                      {"reason", CodeOf(status)},
+                      {"message", ToStd(status.message())},
+                      {"fix", FixOf(status)},
+                      {"client_id", arguments_.client_id},
+                      {"server", arguments_.server},
+                      {"request_sha256", DigestText()}});
+    } else {
+      code = session_.Fail(status);
+    }
     return arguments_.once ? OnceExitCode(status) : code;
   }
 
@@ -175,15 +190,22 @@ class EnrollRun {
   absl::Status Rejected() {
     const std::string why =
         enroller().rejection().empty() ? "" : " (" + enroller().rejection() + ")";
-    const EnrollPaths& paths = enrollment_->paths();
-    std::string next = "key and request are wiped, and the next run starts over";
-    if (!arguments_.once) {
-      next = "to ask again with a new key, remove " + ShellWord(paths.private_key) + " and " +
-             ShellWord(paths.request);
+    std::string what = Printable(arguments_.server) + " rejected the request of " +
+                       Printable(arguments_.client_id) + why;
+    if (arguments_.once) {
+      return WithFix(MakeError(Reason::kRequestRejected, what + "; its key and request are wiped"),
+                     "ask the operator why; the next run starts over by itself, with a new key");
     }
-    return MakeError(Reason::kRequestRejected,
-                     Printable(arguments_.server) + " rejected the request of " +
-                         Printable(arguments_.client_id) + why + "; " + next);
+    const std::string key = ShellWord(enrollment_->paths().private_key);
+    if (const auto until = enroller().key_needed_until(); until.has_value()) {
+      return WithFix(
+          MakeError(Reason::kRequestRejected,
+                    what + "; a certificate for its key is valid until " + FormatTime(*until)),
+          "ask the operator why; to ask again with a new key, move " + key + " away");
+    }
+    return WithFix(MakeError(Reason::kRequestRejected, what),
+                   "ask the operator why; to ask again with a new key, remove " + key + " and " +
+                       ShellWord(enrollment_->paths().request));
   }
 
   int Succeed(EnrollStep step) {
@@ -242,6 +264,13 @@ void AddEnrollCommandWith(CLI::App& app, Session& session, HttpClientFactory con
       return EnrollRun(session, *arguments, connect).Run();
     };
   });
+}
+
+int ExitCodeOfParseError(const std::vector<std::string>& arguments) {
+  const auto has = [&](std::string_view word) {
+    return std::ranges::find(arguments, word) != arguments.end();
+  };
+  return has("enroll") && has("--once") ? kExitOther : kExitUsage;
 }
 
 void AddEnrollCommand(CLI::App& app, Session& session) {

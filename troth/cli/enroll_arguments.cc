@@ -96,7 +96,8 @@ absl::StatusOr<Secret> ReadToken(const std::string& token_file,
 }
 
 void AddEnrollOptions(CLI::App& app, EnrollArguments& arguments) {
-  app.add_option("CA", arguments.server, "the authority: HOST, HOST:PORT or https://HOST:PORT")
+  app.add_option("CA", arguments.server,
+                 "the authority: HOST:PORT, or https://HOST:PORT; 443 without a port")
       ->envname("CARAMEL_CA")
       ->required();
   app.add_option("CLIENT_ID", arguments.client_id, "the name to be certified")
@@ -202,8 +203,15 @@ absl::StatusOr<FileEnrollmentOptions> ReadEnrollArguments(
   options.bad_key = arguments.once ? FileEnrollmentOptions::BadKey::kReplace
                                    : FileEnrollmentOptions::BadKey::kRefuse;
   absl::StatusOr<Secret> token = ReadToken(arguments.token_file, token_variable);
-  if (!token.ok()) return token.status();
-  enroll.token = *std::move(token);
+  if (token.ok()) {
+    enroll.token = *std::move(token);
+    return options;
+  }
+  const absl::Status& problem = token.status();
+  const std::optional<Reason> reason = ReasonOf(problem);
+  if (reason != Reason::kFileNotFound && reason != Reason::kFileEmpty) return problem;
+  // Used up and cleared away: a certificate is renewed without it.
+  options.token_problem = problem;
   return options;
 }
 

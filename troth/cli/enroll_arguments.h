@@ -44,7 +44,8 @@ absl::StatusOr<Secret> ReadToken(const std::string& token_file,
                                  const std::optional<std::string>& token_variable);
 
 // Reads texts and files that the arguments name. `token_variable` is the environment's TROTH_TOKEN.
-// Errors: usage_error, and those of reading files, trust bundles and tokens.
+// Errors: usage_error, and those of reading files, trust bundles and tokens; a token file that is
+// not there is for FileEnrollment to judge.
 absl::StatusOr<FileEnrollmentOptions> ReadEnrollArguments(
     const EnrollArguments& arguments, const std::optional<std::string>& token_variable);
 

@@ -107,11 +107,74 @@ TEST_F(Enroll, OnceEndsWithTheCodesOfCaramelsClient) {
   EXPECT_EQ(Run(caramel_, {"http://ca", "pump-7", "--once"}), 127);
 }
 
+// The command line as a whole; nothing of it reaches a server.
+TEST_F(Enroll, OnceAlsoEndsWith127WhenItIsCalledWrongly) {
+  const auto run = [&](const std::vector<std::string>& arguments) {
+    std::ostringstream out;
+    std::ostringstream err;
+    Session session{.out = out, .err = err, .clock = clock_, .run = {}};
+    return RunTroth(arguments, session);
+  };
+  EXPECT_EQ(run({"enroll", "ca", "pump-7", "--once", "--no-such-option"}), 127);
+  EXPECT_EQ(run({"enroll", "--once"}), 127);
+  EXPECT_EQ(run({"--json", "enroll", "ca", "pump-7", "--once", "--mode"}), 127);
+  EXPECT_EQ(run({"enroll", "ca", "pump-7", "--once", "--mode", "abc"}), 127);
+  EXPECT_EQ(run({"enroll", "ca", "pump-7", "--no-such-option"}), kExitUsage);
+  EXPECT_EQ(run({"ping", "--once"}), kExitUsage);
+  EXPECT_EQ(run({"enroll", "--once", "--help"}), 0);
+}
+
+TEST_F(Enroll, WhileTheCertificateIsValidOnceEndsWellAndWarns) {
+  PutCa(caramel_);
+  caramel_.decision = Decision::kIssue;
+  EXPECT_EQ(Run(caramel_, InFolder({"--once"})), 0);
+  caramel_.decision = Decision::kWait;
+  caramel_.Forget();
+  EXPECT_EQ(Run(caramel_, InFolder({"--once"})), 0);
+  EXPECT_THAT(out_ + err_, AllOf(HasSubstr("unchanged: "), HasSubstr("warning: ")));
+  EXPECT_EQ(Run(caramel_, InFolder()), 0);
+  caramel_.Decide(Decision::kReject);
+  EXPECT_EQ(Run(caramel_, InFolder({"--once"})), 0);
+  EXPECT_THAT(err_, HasSubstr("warning: "));
+}
+
+TEST_F(Enroll, WhatIsPendingIsOneJsonDocumentWithTheDigestToCompare) {
+  PutCa(json_);
+  EXPECT_EQ(Run(json_, InFolder({"--once"}), /*json=*/true), 69);
+  EXPECT_THAT(out_, AllOf(HasSubstr(R"("ok": false, "reason": "request_pending")"),
+                          HasSubstr(R"("client_id": "pump-7", "server": "ca")"),
+                          HasSubstr(R"("request_sha256": ")" + json_.stored_ids().front())));
+  EXPECT_EQ(std::ranges::count(out_, '\n'), 1);
+}
+
+TEST_F(Enroll, AMissingTokenFileDoesNotStopARenewal) {
+  const auto arguments = InFolder({"--token-file", folder_ / "token"});
+  EXPECT_EQ(Run(json_, arguments), InfoOf(Reason::kFileNotFound).exit_code);
+  EXPECT_THAT(err_, HasSubstr("--token-file"));
+  RewriteFile(folder_ / "token", json_.MakeToken());
+  EXPECT_EQ(Run(json_, arguments), 0) << err_;
+  unlink((folder_ / "token").c_str());
+  clock_.Advance(json_.lifetime * 3 / 4);
+  EXPECT_EQ(Run(json_, arguments), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("enrolled"));
+  clock_.Advance(json_.lifetime + Seconds(1));
+  EXPECT_EQ(Run(json_, arguments), InfoOf(Reason::kFileNotFound).exit_code);
+}
+
+TEST_F(Enroll, WhereTheCaWasLookedForIsSaid) {
+  EXPECT_EQ(Run(json_, InFolder()), InfoOf(Reason::kUsageError).exit_code);
+  EXPECT_THAT(err_, AllOf(HasSubstr(folder_ / "ca.cacert"), HasSubstr("--fingerprint"),
+                          HasSubstr("--token-file"), HasSubstr("--system-trust")));
+}
+
 TEST_F(Enroll, OnceWipesWhatWasRejectedAndStartsOver) {
   PutCa(caramel_);
   EXPECT_EQ(Run(caramel_, InFolder({"--once"})), 69);
   caramel_.Decide(Decision::kReject);
   EXPECT_EQ(Run(caramel_, InFolder({"--once"})), 127);
+  // What to do fits what the next run does.
+  EXPECT_THAT(err_, AllOf(HasSubstr("starts over by itself"),
+                          Not(HasSubstr(InfoOf(Reason::kRequestRejected).fix))));
   EXPECT_THAT(Read("pump-7.key") + Read("pump-7.csr"), IsEmpty());
   EXPECT_EQ(Run(caramel_, InFolder({"--once"})), 69);
 }
