@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "troth/enroll/enrolled_identity_source.h"
 
@@ -13,9 +14,11 @@ absl::StatusOr<std::shared_ptr<IdentitySource>> ExampleIdentity(const char* cons
         {.certificate = arguments[0], .private_key = arguments[1], .trust_bundle = arguments[2]});
   }
   const char* token = std::getenv("TROTH_TOKEN");
-  return EnrolledIdentitySource::Start({.server = arguments[1],
-                                        .client_id = arguments[2],
-                                        .token = Secret(token == nullptr ? "" : token)});
+  EnrollOptions enroll;
+  enroll.server = arguments[1];
+  enroll.client_id = arguments[2];
+  enroll.token = Secret(token == nullptr ? "" : token);
+  return EnrolledIdentitySource::Start(std::move(enroll));
 }
 
 }  // namespace troth::sping

@@ -38,14 +38,13 @@ Caller CallerFactory::FromFile(const std::string& name, const std::string& file,
 
 Caller CallerFactory::Enrolled(const std::string& name, const std::string& client_id,
                                troth::Secret token) const {
-  return {name, Must(troth::EnrolledIdentitySource::Start(
-                    {.server = authority_, .client_id = client_id, .token = std::move(token)}))};
+  auto identity = troth::EnrolledIdentitySource::Start(OptionsFor(client_id, std::move(token)));
+  return {name, Must(std::move(identity))};
 }
 
 Caller CallerFactory::Brief(const std::string& name, const std::string& client_id,
                             troth::Secret token) const {
-  const auto enroller = Must(troth::Enroller::Create(
-      {.server = authority_, .client_id = client_id, .token = std::move(token)}));
+  const auto enroller = Must(troth::Enroller::Create(OptionsFor(client_id, std::move(token))));
   Must(troth::EnrollAndWait(*enroller, {}));
   const troth::EnrolledIdentity enrolled = Must(enroller->identity());
   return {name, troth::MemoryIdentitySource::Create(Must(
@@ -53,6 +52,15 @@ Caller CallerFactory::Brief(const std::string& name, const std::string& client_i
                                              .private_key_pem = enrolled.private_key_pem.Reveal(),
                                              .trust_bundle_pem = enrolled.trust_bundle_pem},
                                             Now())))};
+}
+
+troth::EnrollOptions CallerFactory::OptionsFor(const std::string& client_id,
+                                               troth::Secret token) const {
+  troth::EnrollOptions options;
+  options.server = authority_;
+  options.client_id = client_id;
+  options.token = std::move(token);
+  return options;
 }
 
 Caller CallerFactory::WithoutCertificate() const {

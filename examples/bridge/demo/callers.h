@@ -7,6 +7,7 @@
 #include <string>
 
 #include "troth/base/secret.h"
+#include "troth/enroll/enroller.h"
 #include "troth/identity/identity_source.h"
 #include "troth/pki/issue.h"
 
@@ -37,6 +38,7 @@ class CallerFactory {
   Caller OfForeignCa() const;
 
  private:
+  troth::EnrollOptions OptionsFor(const std::string& client_id, troth::Secret token) const;
   Caller Make(const std::string& name, const troth::Signer* signer) const;
 
   const std::string authority_;
