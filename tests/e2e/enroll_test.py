@@ -120,6 +120,21 @@ class WithToken(Enroll):
         self.assertNotEqual(self.serial("device.pem"), first)
         self.verify("device.pem", f"{self.authority.https}.cacert")
 
+    def test_a_revoked_device_starts_over_when_its_certificate_is_lost(self):
+        token = self.authority.token("db1")
+        self.enroll(self.authority.https, "db1", "--once", env={"TROTH_TOKEN": token}, check=0)
+        troth("certificates", "revoke", "db1", "--data", self.authority.data)
+        (self.folder / "db1.crt").unlink()
+        key = (self.folder / "db1.key").read_bytes()
+        done = self.enroll(self.authority.https, "db1", "--once", check=127)
+        self.assertIn("[request_rejected]", done.stderr)
+        self.enroll(self.authority.https, "db1", "--once", check=69)
+        self.assertNotEqual((self.folder / "db1.key").read_bytes(), key)
+
+    def test_a_json_authority_is_no_caramel_server(self):
+        done = self.enroll(self.authority.https, "db1", "--caramel", "--fingerprint", self.authority.fingerprint, check=64)
+        self.assertIn("--caramel", done.stderr)
+
     def test_another_authority_is_not_believed(self):
         with Authority(self.folder / "other") as other:
             done = self.enroll(self.authority.https, "db1", "--fingerprint", other.fingerprint)
@@ -155,7 +170,11 @@ class ByAnOperator(Enroll):
             done = self.enroll(*flags, check=69)
             digest = self.digest(done.stdout)
             self.assertIn(digest, authority.requests("show", "pump-7"))
-            self.assertEqual(self.digest(self.enroll(*flags, check=69).stdout), digest)
+            # What the fingerprint vouched for is known from now on.
+            pending = json.loads(troth("--json", "enroll", *flags[:-2], cwd=self.folder, check=False).stdout)
+            self.assertEqual((pending["reason"], pending["request_sha256"], pending["client_id"], pending["server"]),
+                             ("request_pending", digest, "pump-7", authority.https))
+            self.enroll(authority.https, "pump-7", "--once", "--no-such-option", check=127)
             authority.requests("approve", "pump-7")
             done = troth("--json", "enroll", *flags, cwd=self.folder)
             result = json.loads(done.stdout)
@@ -218,6 +237,9 @@ class CaramelAlone(Enroll):
             flags = [authority.https, name, "--once", "--caramel", "--fingerprint", authority.fingerprint]
             self.enroll(*flags, "--out", "phone.pem", check=0)
             self.verify("phone.pem", f"{authority.https}.cacert")
+            # The request is lost, the certificate is valid: nobody has to wait.
+            (self.folder / "phone.pem.csr").unlink()
+            self.enroll(*flags, "--out", "phone.pem", check=0)
             # The name is taken: another key has to wait.
             self.enroll(*flags, "--out", "other.pem", check=69)
 
@@ -310,7 +332,7 @@ class BadServers(Enroll):
 
         table = {
             "redirect": (http(302, b"", "Location: https://example.com/"), "response_malformed"),
-            "failure": (http(500, b"<html>"), "response_malformed"),
+            "failure": (http(500, b"<html>"), "connection_failed"),
             "web site": (http(200, b"<html>hello</html>"), "response_malformed"),
             "huge": (http(200, b"x" * 5_000_000), None),
             "endless header": (b"HTTP/1.1 200 X\r\n" + b"A: b\r\n" * 200_000, None),
