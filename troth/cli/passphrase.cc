@@ -4,9 +4,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
@@ -117,6 +122,36 @@ absl::StatusOr<Secret> PassphraseForKey(const PassphraseOptions& options, const 
             kPassphraseVariable);
   }
   return Prompt(session, "Enter passphrase for " + Printable(path, 400) + ": ");
+}
+
+AskPassphrase AskOnlyAtTheStart(const PassphraseOptions& options, const Session& session) {
+  struct Typed {
+    std::mutex mutex;
+    std::vector<std::pair<std::string, Secret>> secrets;  // by file, in the order of typing
+  };
+  const auto typed = std::make_shared<Typed>();
+  return [&options, &session, typed,
+          starter = std::this_thread::get_id()](const std::string& path) -> absl::StatusOr<Secret> {
+    if (std::this_thread::get_id() == starter) {
+      absl::StatusOr<Secret> asked = PassphraseForKey(options, session, path);
+      const std::lock_guard lock(typed->mutex);
+      if (asked.ok()) typed->secrets.emplace_back(path, asked->Clone());
+      return asked;
+    }
+    absl::StatusOr<std::optional<Secret>> given = options.Given();
+    if (!given.ok()) return given.status();
+    if (given->has_value()) return **std::move(given);
+    const std::lock_guard lock(typed->mutex);
+    const auto same =
+        std::ranges::find(typed->secrets, path, &std::pair<std::string, Secret>::first);
+    if (same != typed->secrets.end()) return same->second.Clone();
+    if (!typed->secrets.empty()) return typed->secrets.front().second.Clone();
+    return MakeError(Reason::kKeyEncrypted,
+                     "'" + Printable(path, 400) +
+                         "' is encrypted, and nobody can be asked while the program runs; start it "
+                         "again, with --passphrase-file or " +
+                         kPassphraseVariable);
+  };
 }
 
 absl::StatusOr<Secret> ReadHiddenLine(int descriptor) {

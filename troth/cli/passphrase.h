@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "troth/base/secret.h"
+#include "troth/ca/depot.h"
 #include "troth/cli/command.h"
 
 namespace troth {
@@ -33,6 +34,12 @@ absl::StatusOr<Secret> PassphraseForNewKey(const PassphraseOptions& options,
 // terminal.
 absl::StatusOr<Secret> PassphraseForKey(const PassphraseOptions& options, const Session& session,
                                         const std::string& path);
+
+// For a program that goes on by itself, and later opens keys that it has not seen: PassphraseForKey
+// on the thread that calls this, at the start. On every other thread nobody is asked: what was
+// given counts or, of what was typed, the passphrase of the same file, or else the first; without
+// any: key_encrypted. Both arguments outlive it.
+AskPassphrase AskOnlyAtTheStart(const PassphraseOptions& options, const Session& session);
 
 // One line from the terminal `descriptor`, without echo. The terminal is put back as it was, on
 // Ctrl-C too, which is passphrase_wrong.

@@ -6,6 +6,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <functional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -47,6 +48,23 @@ class Terminal {
     absl::StatusOr<Secret> line = ReadHiddenLine(terminal_);
     typist.join();
     return line;
+  }
+  // `work` while this is the standard input, and `text`, if any, is typed once it is silent.
+  void AsInput(std::string_view text, const std::function<void()>& work) {
+    const int before = dup(STDIN_FILENO);
+    ASSERT_GE(dup2(terminal_, STDIN_FILENO), 0);
+    std::thread typist([&] {
+      while (!text.empty() && Echoes()) std::this_thread::yield();
+      EXPECT_EQ(write(keyboard_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    });
+    work();
+    typist.join();
+    if (before < 0) {
+      close(STDIN_FILENO);
+    } else {
+      EXPECT_GE(dup2(before, STDIN_FILENO), 0);
+      close(before);
+    }
   }
   // Everything that the terminal has shown.
   std::string Shown() {
@@ -106,6 +124,43 @@ TEST(PassphraseTest, OptionsComeBeforeTheEnvironment) {
   EXPECT_FALSE(PassphraseOptions{}.Given()->has_value());
   EXPECT_EQ(ReasonOf(PassphraseOptions{.file = folder / "none"}.Given().status()),
             Reason::kFileNotFound);
+}
+
+class AskAtTheStartTest : public ::testing::Test {
+ protected:
+  // The answer on a thread of its own, as the one of who keeps house.
+  absl::StatusOr<Secret> Later(const AskPassphrase& ask, const std::string& path) {
+    absl::StatusOr<Secret> answer = absl::UnknownError("none");
+    std::thread([&] { answer = ask(path); }).join();
+    return answer;
+  }
+  std::ostringstream out_, err_;
+  ca_testing::FakeClock clock_;
+  Session session_{.out = out_, .err = err_, .clock = clock_, .run = {}};
+};
+
+TEST_F(AskAtTheStartTest, WhatWasTypedCountsLaterAndNobodyIsAskedAgain) {
+  const PassphraseOptions options;
+  const AskPassphrase ask = AskOnlyAtTheStart(options, session_);
+  Terminal terminal;
+  terminal.AsInput("tea pot\n", [&] {
+    const auto typed = ask("issuer.key");
+    ASSERT_TRUE(typed.ok()) << typed.status();
+    EXPECT_EQ(typed->Reveal(), "tea pot");
+  });
+  EXPECT_EQ(Later(ask, "issuer.key")->Reveal(), "tea pot");
+  EXPECT_EQ(Later(ask, "issuer.0123.key")->Reveal(), "tea pot") << "the same key, by another name";
+}
+
+TEST_F(AskAtTheStartTest, AKeyThatNothingWasSaidOfFailsAtOnce) {
+  const PassphraseOptions none;
+  const PassphraseOptions given{.text = "given", .file = {}};
+  Terminal terminal;
+  terminal.AsInput("", [&] {
+    EXPECT_EQ(ReasonOf(Later(AskOnlyAtTheStart(none, session_), "issuer.key").status()),
+              Reason::kKeyEncrypted);
+    EXPECT_EQ(Later(AskOnlyAtTheStart(given, session_), "issuer.key")->Reveal(), "given");
+  });
 }
 
 }  // namespace
