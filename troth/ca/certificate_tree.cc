@@ -7,6 +7,7 @@
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/ca/files_internal.h"
 #include "troth/ca/key_pair_files.h"
 #include "troth/ca/templates.h"
 #include "troth/ca/tree_layout.h"
@@ -18,8 +19,6 @@ namespace {
 // More would not help: a service that missed two renewals has an expired leaf soon. Each costs a
 // kilobyte in the handshakes of TLS libraries that present the whole file.
 constexpr size_t kMostOlderLeaves = 2;
-
-std::string Quoted(const std::string& path) { return "'" + Printable(path, 400) + "'"; }
 
 bool IsWhole(const TreeRun& run) {
   if (!FileExists(run.ca().key) || !FileExists(run.ca().certificate)) return false;

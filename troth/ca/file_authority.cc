@@ -8,6 +8,7 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/ca/crl_file.h"
+#include "troth/ca/files_internal.h"
 #include "troth/ca/folder_lock.h"
 #include "troth/ca/key_pair_files.h"
 #include "troth/ca/lifetime.h"
@@ -18,8 +19,6 @@
 
 namespace troth {
 namespace {
-
-std::string Quoted(const std::string& path) { return "'" + Printable(path, 400) + "'"; }
 
 absl::Status RefuseExisting(const std::string& path, std::string_view what) {
   if (!FileExists(path)) return absl::OkStatus();

@@ -1,25 +1,15 @@
 #include "troth/ca/key_pair_files.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/ca/files_internal.h"
 
 namespace troth {
 namespace {
 
 std::string NextOf(const std::string& path) { return path + ".next"; }
-
-absl::Status Remove(const std::string& path) {
-  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  return MakeError(
-      Reason::kFileWriteFailed,
-      "cannot remove '" + path + "': " + std::error_code(errno, std::generic_category()).message());
-}
 
 absl::Status Replace(const std::string& path, std::string_view content, mode_t mode) {
   return WriteFile(path, content, {.mode = mode, .overwrite = Overwrite::kReplace});
@@ -40,7 +30,7 @@ absl::StatusOr<bool> FinishReplacing(const KeyPairPaths& paths) {
   const std::string next_key = NextOf(paths.key);
   const std::string next_certificate = NextOf(paths.certificate);
   if (!FileExists(next_key)) {
-    if (absl::Status status = Remove(next_certificate); !status.ok()) return status;
+    if (absl::Status status = RemoveFile(next_certificate); !status.ok()) return status;
     return false;
   }
 
@@ -58,8 +48,8 @@ absl::StatusOr<bool> FinishReplacing(const KeyPairPaths& paths) {
   }
   absl::Status status = Replace(paths.certificate, *certificates, kCertificateFileMode);
   if (status.ok()) status = Replace(paths.key, key.Reveal(), kKeyFileMode);
-  if (status.ok()) status = Remove(next_key);
-  if (status.ok()) status = Remove(next_certificate);
+  if (status.ok()) status = RemoveFile(next_key);
+  if (status.ok()) status = RemoveFile(next_certificate);
   if (!status.ok()) return status;
   return true;
 }

@@ -7,17 +7,12 @@
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/ca/files_internal.h"
 #include "troth/ca/templates.h"
 #include "troth/pki/path_validation.h"
 #include "troth/pki/trust_bundle.h"
 
 namespace troth {
-namespace {
-
-std::string Quoted(const std::string& path) { return "'" + Printable(path, 400) + "'"; }
-
-}  // namespace
-
 absl::StatusOr<TreeRun> TreeRun::Open(const TreeOptions& options, const Clock& clock, bool create) {
   if (create) {
     if (absl::Status status = MakeFolder(options.folder); !status.ok()) return status;
