@@ -9,6 +9,7 @@
 #include "troth/base/strings.h"
 #include "troth/ca/authority_folder_internal.h"
 #include "troth/ca/crl_file.h"
+#include "troth/ca/files_internal.h"
 #include "troth/ca/key_pair_files.h"
 #include "troth/ca/templates.h"
 
@@ -18,8 +19,6 @@ namespace {
 constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kPublicFolderMode = 0755;
 constexpr Seconds kWarnBefore = std::chrono::hours(24 * 30);
-
-std::string Quoted(const std::string& path) { return "'" + Printable(path, 400) + "'"; }
 
 KeyPairPaths RootPair(const AuthorityFolder& folder) {
   return {.key = folder.RootKey(), .certificate = folder.RootCertificate()};
@@ -100,14 +99,6 @@ absl::Status CheckOnlyOwnersKey(const std::string& path) {
                        "`chmod 600`, and think of it as copied if others work on this machine");
 }
 
-// Whether the key in the file needs no passphrase. Does not open it.
-bool LiesInTheClear(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return false;
-  const Secret pem(*std::move(text));
-  return pem.Reveal().find("ENCRYPTED") == std::string_view::npos;
-}
-
 absl::Status CheckValidity(const Certificate& certificate, std::string_view what, Time now,
                            std::string_view remedy) {
   if (now > certificate.validity().not_after) {
@@ -178,12 +169,11 @@ absl::StatusOr<AuthorityKeys> OpenOneTier(const AuthorityFolder& folder, const C
 void AddOlderIssuers(const AuthorityFolder& folder, const std::vector<Certificate>& issuers,
                      const AskPassphrase& ask, Time now, AuthorityKeys& keys) {
   for (size_t i = 1; i < issuers.size(); ++i) {
-    if (now > issuers[i].validity().not_after) continue;
     absl::StatusOr<Signer> older =
         ReadSigner(folder.OlderIssuerKey(issuers[i].public_key()), issuers[i], ask);
     if (older.ok()) {
       keys.older_issuers.push_back(*std::move(older));
-    } else {
+    } else if (now <= issuers[i].validity().not_after) {
       keys.warnings.push_back(
           "what " + issuers[i].Describe() +
           " issued cannot be revoked any more: " + std::string(ToStd(older.status().message())));
@@ -206,6 +196,13 @@ std::string CommonNameOf(std::string_view role, std::string_view trust_domain) {
 absl::StatusOr<Secret> KeyPemOf(const PrivateKey& key, const Secret* passphrase) {
   if (passphrase == nullptr || passphrase->empty()) return key.ToPem();
   return key.ToEncryptedPem(*passphrase);
+}
+
+bool LiesInTheClear(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return false;
+  const Secret pem(*std::move(text));
+  return pem.Reveal().find("ENCRYPTED") == std::string_view::npos;
 }
 
 KeyPairPaths IssuerPair(const AuthorityFolder& folder) {
@@ -243,7 +240,8 @@ absl::Status CreateAuthority(const AuthorityFolder& folder, const AuthoritySpec&
     const NewIssuer issuer{.settings = spec.settings,
                            .key_type = spec.key_type,
                            .lifetime = spec.issuer_lifetime,
-                           .passphrase = spec.issuer_passphrase};
+                           .passphrase = spec.issuer_passphrase,
+                           .revoked = spec.revoked};
     if (absl::Status status = MakeIssuer(folder, issuer, passphrases, clock); !status.ok())
       return status;
   }

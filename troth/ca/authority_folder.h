@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,8 @@ class AuthorityFolder {
   // The next issuer's key and request while its certificate is awaited from the root elsewhere.
   std::string NextIssuerKey() const { return path_ + "/issuer.next.key"; }
   std::string NextIssuerRequest() const { return path_ + "/issuer.next.csr"; }
+  // What the root's next list is to hold besides what is on its present one (revoked_list.h).
+  std::string NextIssuerRevoked() const { return path_ + "/issuer.next.revoked"; }
   // The key of an issuer that was replaced: it signs that issuer's revocation lists as long as
   // what it signed is valid.
   std::string OlderIssuerKey(const PublicKey& key) const;
@@ -67,13 +70,14 @@ struct AuthoritySpec {
   Seconds issuer_lifetime = std::chrono::hours(24 * 365);
   const Secret* root_passphrase = nullptr;    // null or empty: in the clear, with a warning
   const Secret* issuer_passphrase = nullptr;  // likewise, without
+  std::vector<RevokedEntry> revoked = {};     // two-tier: on the root's first list
 };
 
 // The keys of an authority that are there now. One-tier: `issuer` is the root.
 struct AuthorityKeys {
   Certificate root;
   Signer issuer;
-  // Replaced, and still valid: they sign nothing more but their revocation lists. Newest first.
+  // Replaced, and not retired yet: they sign nothing more but their revocation lists. Newest first.
   std::vector<Signer> older_issuers = {};
   std::vector<std::string> warnings = {};  // see WarningsOf
 };
@@ -83,8 +87,9 @@ struct AuthorityKeys {
 std::vector<std::string> WarningsOf(const AuthorityFolder& folder, const Certificate& root,
                                     const Certificate& issuer, Time now);
 
-// Makes an authority in a folder that holds none, and its root's first revocation list; whatever is
-// killed when, the next call goes on or begins anew, and never has two roots. The caller holds the
+// Makes an authority in a folder that holds none, and its root's first revocation list, which
+// follows one that is there; whatever is killed when, the next call goes on or begins anew, and
+// never has two roots. The caller holds the
 // folder's lock (folder_lock.h). Errors: file_exists (there is one, or a database
 // without its root), file_write_failed, usage_error, passphrase_wrong (a root that an interrupted
 // call left has another).
@@ -110,31 +115,45 @@ absl::StatusOr<AuthorityKeys> OpenAuthority(const AuthorityFolder& folder, const
 // happened, and can be done again; they wait for each other (a lock on the folder of the lists),
 // and not for the authority's own lock: one that runs takes a new issuer over by itself.
 
-// All three at once, where the root's key is. Gives the root a new revocation list too. Errors:
-// file_not_found when the root's key was taken away: use the four below; usage_error for a one-tier
-// authority.
+// A new issuer's key is kept as the present one is: in the clear, or under the same passphrase, so
+// that who opens the one opens the other. No revocation list of the root loses an entry.
+
+// All three at once, where the root's key is. Gives the root a new revocation list too, with
+// `revoked` besides what the present one holds. Errors: file_not_found when the root's key was
+// taken away: use the four below; usage_error for a one-tier authority; those of keys and of the
+// present list.
 absl::Status RenewIssuer(const AuthorityFolder& folder, Seconds lifetime, const AskPassphrase& ask,
-                         const Secret* issuer_passphrase, const Clock& clock);
-// Issuer renewal with the root elsewhere: a key and a request, whose path is answered. What is
-// prepared already is left as it is ...
-absl::StatusOr<std::string> PrepareIssuer(const AuthorityFolder& folder,
-                                          const Secret* issuer_passphrase);
+                         const std::vector<RevokedEntry>& revoked, const Clock& clock);
+// Issuer renewal with the root elsewhere: a key and a request, and what is to be on the root's
+// list. A request that is prepared already is left as it is ...
+struct PreparedIssuer {
+  std::string request = {};    // paths: what goes to the root
+  std::string root_list = {};  // the present one; empty: there is none
+  std::string revoked = {};    // what it lacks of `revoked`; empty: nothing
+};
+absl::StatusOr<PreparedIssuer> PrepareIssuer(const AuthorityFolder& folder,
+                                             const AskPassphrase& ask,
+                                             const std::vector<RevokedEntry>& revoked);
 // ... where the root is, the certificate for it (`troth issuer sign`) ...
 absl::StatusOr<Certificate> SignIssuer(const Signer& root, std::string_view request_pem,
                                        Seconds lifetime, const AuthoritySettings& settings,
                                        const Clock& clock);
 // ... and the root's revocation list, which nobody else can sign: it lasts a year, and longer than
-// `issuer`, so that the next one comes with the next issuer. `revoked`: issuers that are not to be
-// trusted any more ...
+// `issuer`, so that the next one comes with the next issuer. Holds what `present` does, and
+// `revoked`
+// ...
 absl::StatusOr<Crl> SignRootList(const Signer& root, const Certificate& issuer,
-                                 std::vector<RevokedEntry> revoked, const Clock& clock);
+                                 const std::optional<Crl>& present,
+                                 const std::vector<RevokedEntry>& revoked, const Clock& clock);
 // ... and back here. `pem` holds the certificate and may hold the list. Checks that they are for
 // the prepared key and of this root. Errors: key_mismatch, issuer_unknown,
 // not_a_certificate_authority, certificate_expired, crl_malformed, file_not_found (nothing is
-// prepared).
+// prepared), usage_error (the list lacks entries of the present one, which the message names).
 absl::Status ActivateIssuer(const AuthorityFolder& folder, std::string_view pem,
                             const AskPassphrase& ask, const Clock& clock);
-// Removes older issuers that have ended, with their keys. The authority does it when it opens.
+// Removes older issuers that ended 90 days ago or before, with their keys: nothing else brings a
+// key back that a clock which was ahead for a moment took away. The authority does it when it
+// opens.
 absl::Status RetireIssuers(const AuthorityFolder& folder, Time now);
 
 }  // namespace troth

@@ -5,14 +5,17 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 #include <random>
 #include <vector>
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/base/strings.h"
 #include "troth/ca/ca_testing.h"
 #include "troth/ca/crl_file.h"
 #include "troth/ca/key_pair_files.h"
+#include "troth/ca/revoked_list.h"
 #include "troth/ca/templates.h"
 #include "troth/pki/certificate_request.h"
 
@@ -140,8 +143,7 @@ TEST_F(AuthorityFolderTest, AOneTierAuthorityIsOneKey) {
   EXPECT_EQ(keys.issuer.certificate(), keys.root);
   EXPECT_EQ(keys.root.basic_constraints()->path_length, 0);
   EXPECT_FALSE(FileExists(folder_.IssuerCertificate()));
-  EXPECT_EQ(ReasonOf(RenewIssuer(folder_, kYear, NeverAsked(), nullptr, clock_)),
-            Reason::kUsageError);
+  EXPECT_EQ(ReasonOf(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_)), Reason::kUsageError);
 }
 
 TEST_F(AuthorityFolderTest, AnAuthorityIsNotMadeTwice) {
@@ -256,7 +258,7 @@ TEST_F(AuthorityFolderTest, ARenewedIssuerSignsAndItsPredecessorIsKeptForItsList
   Create();
   const Certificate first = Open().issuer.certificate();
   clock_.now += kDay;
-  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), nullptr, clock_).ok());
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_).ok());
   const AuthorityKeys keys = Open();
   EXPECT_NE(keys.issuer.certificate(), first);
   EXPECT_FALSE(keys.issuer.certificate().subject().Matches(first.subject()));
@@ -272,9 +274,14 @@ TEST_F(AuthorityFolderTest, AnOlderIssuerIsRetiredWhenItHasEnded) {
   Create();
   const Certificate first = Open().issuer.certificate();
   clock_.now += kYear - kDay;
-  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), nullptr, clock_).ok());
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_).ok());
   ASSERT_TRUE(RetireIssuers(folder_, clock_.now).ok());
   EXPECT_EQ(Open().older_issuers.size(), 1U);
+  // A clock that is ahead for a start takes no key away for good.
+  clock_.now += 90 * kDay;
+  ASSERT_TRUE(RetireIssuers(folder_, clock_.now).ok());
+  EXPECT_EQ(Open().older_issuers.size(), 1U);
+  EXPECT_TRUE(FileExists(folder_.OlderIssuerKey(first.public_key())));
   clock_.now += 2 * kDay;
   ASSERT_TRUE(RetireIssuers(folder_, clock_.now).ok());
   EXPECT_TRUE(Open().older_issuers.empty());
@@ -282,30 +289,148 @@ TEST_F(AuthorityFolderTest, AnOlderIssuerIsRetiredWhenItHasEnded) {
   EXPECT_EQ(ReadCertificateFile(folder_.IssuerCertificate())->size(), 1U);
 }
 
-TEST_F(AuthorityFolderTest, ARenewedIssuerCanHaveAPassphraseOfItsOwn) {
+// The server has what opens the present key, and nothing else.
+TEST_F(AuthorityFolderTest, ANewIssuersKeyIsKeptAsThePresentOneIs) {
+  const Secret of_root("of the root"), of_issuer("of the issuer");
+  struct Case {
+    const char* name;
+    const Secret *root, *issuer;
+    AskPassphrase ask, server;
+  };
+  const AskPassphrase each = [](const std::string& path) -> absl::StatusOr<Secret> {
+    return Secret(path.ends_with("root.key") ? "of the root" : "of the issuer");
+  };
+  for (const Case& c :
+       {Case{"both in the clear", nullptr, nullptr, Answer("given all the same"), NeverAsked()},
+        Case{"the root encrypted", &of_root, nullptr, Answer("of the root"), NeverAsked()},
+        Case{"the issuer encrypted", nullptr, &of_issuer, Answer("of the issuer"),
+             Answer("of the issuer")},
+        Case{"both, with two passphrases", &of_root, &of_issuer, each, Answer("of the issuer")}}) {
+    folder_ = AuthorityFolder(root_ / c.name);
+    AuthoritySpec spec = TwoTier();
+    spec.root_passphrase = c.root;
+    spec.issuer_passphrase = c.issuer;
+    Create(spec);
+    const absl::Status renewed = RenewIssuer(folder_, kYear, c.ask, {}, clock_);
+    EXPECT_TRUE(renewed.ok()) << c.name << ": " << renewed;
+    EXPECT_EQ(Open(c.server).older_issuers.size(), 1U) << c.name;
+    const absl::StatusOr<PreparedIssuer> prepared = PrepareIssuer(folder_, c.ask, {});
+    ASSERT_TRUE(prepared.ok()) << c.name << ": " << prepared.status();
+    EXPECT_EQ(Content(folder_.NextIssuerKey()).find("ENCRYPTED") != std::string::npos,
+              c.issuer != nullptr)
+        << c.name;
+  }
+}
+
+TEST_F(AuthorityFolderTest, WhoCannotOpenTheIssuersKeyMakesNoNewOne) {
+  AuthoritySpec spec = TwoTier();
+  const Secret passphrase("of the issuer");
+  spec.issuer_passphrase = &passphrase;
+  Create(spec);
+  const std::string before = Content(folder_.IssuerCertificate());
+  EXPECT_EQ(ReasonOf(RenewIssuer(folder_, kYear, Answer("another"), {}, clock_)),
+            Reason::kPassphraseWrong);
+  EXPECT_EQ(ReasonOf(PrepareIssuer(folder_, Answer("another"), {}).status()),
+            Reason::kPassphraseWrong);
+  EXPECT_EQ(Content(folder_.IssuerCertificate()), before);
+  EXPECT_FALSE(FileExists(folder_.NextIssuerKey()));
+}
+
+RevokedEntry Entry(Time at, int reason = 0) {
+  return {.serial = SerialNumber::Generate(at), .revoked_at = at, .reason = reason};
+}
+
+TEST_F(AuthorityFolderTest, WhatIsOnTheRootsListStaysThere) {
   Create();
-  const Secret passphrase(std::string("new"));
-  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), &passphrase, clock_).ok());
-  EXPECT_EQ(Open(Answer("new")).older_issuers.size(), 1U);
+  const Certificate root = Open().root;
+  const RevokedEntry first = Entry(clock_.now, 1), second = Entry(clock_.now);
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {first, first}, clock_).ok());
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {first, second}, clock_).ok());
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_).ok());
+  const Crl list = *ReadCrl(folder_.CrlFile(0), root);
+  EXPECT_EQ(list.entries().size(), 2U);
+  ASSERT_NE(list.Find(first.serial), nullptr);
+  EXPECT_EQ(list.Find(first.serial)->reason, 1);
+  EXPECT_NE(list.Find(second.serial), nullptr);
+}
+
+TEST_F(AuthorityFolderTest, ARootsListThatCannotBeReadIsNotTakenForAnEmptyOne) {
+  Create();
+  const std::string issuer = Content(folder_.IssuerCertificate());
+  ASSERT_TRUE(WriteFile(folder_.CrlFile(0), "damaged", {.overwrite = Overwrite::kReplace}).ok());
+  EXPECT_FALSE(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_).ok());
+  EXPECT_FALSE(PrepareIssuer(folder_, NeverAsked(), {}).ok());
+  EXPECT_EQ(Content(folder_.IssuerCertificate()), issuer);
+  EXPECT_EQ(Content(folder_.CrlFile(0)), "damaged");
+  ASSERT_EQ(unlink(folder_.CrlFile(0).c_str()), 0);
+  EXPECT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_).ok());
+}
+
+TEST_F(AuthorityFolderTest, WithTheRootElsewhereItsListForgetsNothingEither) {
+  Create();
+  const Certificate certificate = Open().root;
+  const RevokedEntry known = Entry(clock_.now), fresh = Entry(clock_.now, 4);
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {known}, clock_).ok());
+  const Signer root = TakeRootAway();
+  const auto prepared = PrepareIssuer(folder_, NeverAsked(), {known, fresh});
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  const auto wanted = ReadRevoked(Content(prepared->revoked));
+  ASSERT_TRUE(wanted.ok()) << wanted.status();
+  ASSERT_EQ(wanted->size(), 1U) << "only what the present list lacks";
+  EXPECT_EQ((*wanted)[0].serial, fresh.serial);
+
+  const Certificate issuer =
+      *SignIssuer(root, Content(prepared->request), kYear, *ReadSettings(folder_), clock_);
+  const Crl present = *ReadCrl(prepared->root_list, certificate);
+  const Crl forgetful = *SignRootList(root, issuer, std::nullopt, *wanted, clock_);
+  const absl::Status refused =
+      ActivateIssuer(folder_, issuer.ToPem() + forgetful.ToPem(), NeverAsked(), clock_);
+  EXPECT_EQ(ReasonOf(refused), Reason::kUsageError);
+  EXPECT_NE(ToStd(refused.message()).find(known.serial.ToHex()), std::string_view::npos) << refused;
+  EXPECT_NE(Open().issuer.certificate(), issuer);
+
+  const Crl whole = *SignRootList(root, issuer, present, *wanted, clock_);
+  ASSERT_TRUE(ActivateIssuer(folder_, issuer.ToPem() + whole.ToPem(), NeverAsked(), clock_).ok());
+  const Crl list = *ReadCrl(folder_.CrlFile(0), certificate);
+  EXPECT_NE(list.Find(known.serial), nullptr);
+  EXPECT_NE(list.Find(fresh.serial), nullptr);
+  EXPECT_FALSE(FileExists(folder_.NextIssuerRevoked()));
+  EXPECT_EQ(PrepareIssuer(folder_, NeverAsked(), {known, fresh})->revoked, "");
+}
+
+TEST_F(AuthorityFolderTest, ARootsListFromTheFutureIsReplaced) {
+  Create();
+  const Certificate certificate = Open().root;
+  clock_.now += 30 * kDay;
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_).ok());
+  clock_.now -= 30 * kDay;
+  const Signer root = TakeRootAway();
+  const auto prepared = PrepareIssuer(folder_, NeverAsked(), {});
+  const Certificate issuer =
+      *SignIssuer(root, Content(prepared->request), kYear, *ReadSettings(folder_), clock_);
+  const Crl list = *SignRootList(root, issuer, std::nullopt, {}, clock_);
+  ASSERT_TRUE(ActivateIssuer(folder_, issuer.ToPem() + list.ToPem(), NeverAsked(), clock_).ok());
+  EXPECT_LE(ReadCrl(folder_.CrlFile(0), certificate)->this_update(), clock_.now);
 }
 
 TEST_F(AuthorityFolderTest, WithTheRootElsewhereARequestGoesOutAndACertificateComesIn) {
   Create();
   const Signer root = TakeRootAway();
-  EXPECT_EQ(ReasonOf(RenewIssuer(folder_, kYear, NeverAsked(), nullptr, clock_)),
-            Reason::kFileNotFound);
+  EXPECT_EQ(ReasonOf(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_)), Reason::kFileNotFound);
 
-  const absl::StatusOr<std::string> path = PrepareIssuer(folder_, nullptr);
-  ASSERT_TRUE(path.ok()) << path.status();
-  const std::string request = Content(*path);
-  ASSERT_TRUE(PrepareIssuer(folder_, nullptr).ok());
-  EXPECT_EQ(Content(*path), request) << "a request that is on its way was thrown away";
+  const absl::StatusOr<PreparedIssuer> prepared = PrepareIssuer(folder_, NeverAsked(), {});
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(prepared->root_list, folder_.CrlFile(0));
+  EXPECT_EQ(prepared->revoked, "");
+  const std::string request = Content(prepared->request);
+  ASSERT_TRUE(PrepareIssuer(folder_, NeverAsked(), {}).ok());
+  EXPECT_EQ(Content(prepared->request), request) << "a request that is on its way was thrown away";
 
   const AuthoritySettings settings = *ReadSettings(folder_);
   const absl::StatusOr<Certificate> issuer = SignIssuer(root, request, kYear, settings, clock_);
   ASSERT_TRUE(issuer.ok()) << issuer.status();
   clock_.now += kDay;
-  const absl::StatusOr<Crl> list = SignRootList(root, *issuer, {}, clock_);
+  const absl::StatusOr<Crl> list = SignRootList(root, *issuer, std::nullopt, {}, clock_);
   ASSERT_TRUE(list.ok()) << list.status();
   const std::string pem = issuer->ToPem() + list->ToPem();
   ASSERT_TRUE(ActivateIssuer(folder_, pem, NeverAsked(), clock_).ok());
@@ -314,7 +439,7 @@ TEST_F(AuthorityFolderTest, WithTheRootElsewhereARequestGoesOutAndACertificateCo
   const AuthorityKeys keys = Open();
   EXPECT_EQ(keys.issuer.certificate(), *issuer);
   EXPECT_EQ(ReadCrl(folder_.CrlFile(0), keys.root)->this_update(), clock_.now - kBackdate);
-  const std::string next = Content(*PrepareIssuer(folder_, nullptr));
+  const std::string next = Content(PrepareIssuer(folder_, NeverAsked(), {})->request);
   EXPECT_NE(next, request);
 }
 
@@ -322,14 +447,14 @@ TEST_F(AuthorityFolderTest, OnlyACertificateForThePreparedKeyOfThisRootIsActivat
   Create();
   const Signer root = TakeRootAway();
   const AuthoritySettings settings = *ReadSettings(folder_);
-  const std::string request = Content(*PrepareIssuer(folder_, nullptr));
+  const std::string request = Content(PrepareIssuer(folder_, NeverAsked(), {})->request);
   const std::string present = Content(folder_.IssuerCertificate());
 
   const AuthorityFolder other(root_ / "other");
   ASSERT_TRUE(CreateAuthority(other, TwoTier(), clock_).ok());
   const Signer foreign = *Signer::Create(ReadCertificateFile(other.RootCertificate())->front(),
                                          *ReadKeyFile(other.RootKey(), nullptr));
-  const std::string foreign_request = Content(*PrepareIssuer(other, nullptr));
+  const std::string foreign_request = Content(PrepareIssuer(other, NeverAsked(), {})->request);
   const auto leaf = [&] {
     const auto key = CertificateRequest::FromPem(request)->public_key();
     return Issue({.serial = SerialNumber::Generate(clock_.now),
@@ -354,7 +479,7 @@ TEST_F(AuthorityFolderTest, OnlyACertificateForThePreparedKeyOfThisRootIsActivat
        Reason::kCertificateExpired},
       {"with a list of another root",
        SignIssuer(root, request, kYear, settings, clock_)->ToPem() +
-           SignRootList(foreign, foreign.certificate(), {}, clock_)->ToPem(),
+           SignRootList(foreign, foreign.certificate(), std::nullopt, {}, clock_)->ToPem(),
        Reason::kCrlMalformed},
   };
   for (const Case& c : cases) {
@@ -420,10 +545,10 @@ TEST_F(AuthorityFolderTest, RenewalCanBeKilledAtAnyMomentAndLosesNoKey) {
   std::mt19937 random(4711);
   std::vector<Certificate> seen = {Open().issuer.certificate()};
   const std::uint32_t whole = MicrosecondsOf(
-      [&] { ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), nullptr, clock_).ok()); });
+      [&] { ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_).ok()); });
   seen.push_back(Open().issuer.certificate());
   for (int round = 0; round < 40; ++round) {
-    RunAndKill([&] { (void)RenewIssuer(folder_, kYear, NeverAsked(), nullptr, clock_); },
+    RunAndKill([&] { (void)RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_); },
                std::chrono::microseconds(random() % whole));
     const AuthorityKeys keys = Open();
     if (keys.issuer.certificate() != seen.back()) seen.push_back(keys.issuer.certificate());
@@ -432,7 +557,7 @@ TEST_F(AuthorityFolderTest, RenewalCanBeKilledAtAnyMomentAndLosesNoKey) {
       EXPECT_EQ(keys.older_issuers[seen.size() - 2 - i].certificate(), seen[i]);
     }
   }
-  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), nullptr, clock_).ok());
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, NeverAsked(), {}, clock_).ok());
   EXPECT_EQ(Open().older_issuers.size(), seen.size());
 }
 

@@ -74,15 +74,21 @@ absl::Status WriteCrl(const std::string& path, const Crl& crl) {
 
 absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<RevokedEntry> entries,
                             const std::string& expires, const Signer& signer, Time now) {
+  Time next_update = signer.certificate().validity().not_after;
+  if (!expires.empty()) {
+    const absl::StatusOr<Time> time = TimeAfter(now, expires);
+    if (!time.ok()) return time.status();
+    next_update = *time;
+  }
+  return NextCrl(present, std::move(entries), next_update, signer, now);
+}
+
+absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<RevokedEntry> entries,
+                            Time next_update, const Signer& signer, Time now) {
   CrlTemplate what{.this_update = ThisUpdate(present, now),
-                   .next_update = signer.certificate().validity().not_after,
+                   .next_update = next_update,
                    .number = NumberAt(now, entries.size())};
   what.entries = std::move(entries);
-  if (!expires.empty()) {
-    const absl::StatusOr<Time> next_update = TimeAfter(now, expires);
-    if (!next_update.ok()) return next_update.status();
-    what.next_update = *next_update;
-  }
   if (present.has_value() && present->number().has_value()) {
     const std::optional<std::uint64_t> number = ToNumber(*present->number());
     if (!number.has_value() || *number + 1 == 0) {

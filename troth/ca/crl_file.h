@@ -36,5 +36,8 @@ std::uint64_t CrlNumberAt(Time now);
 // on from).
 absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<RevokedEntry> entries,
                             const std::string& expires, const Signer& signer, Time now);
+// Likewise, with its nextUpdate.
+absl::StatusOr<Crl> NextCrl(const std::optional<Crl>& present, std::vector<RevokedEntry> entries,
+                            Time next_update, const Signer& signer, Time now);
 
 }  // namespace troth

@@ -1,19 +1,20 @@
 #include "troth/ca/import.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
-#include "troth/base/strings.h"
 #include "troth/ca/authority_folder_internal.h"
+#include "troth/ca/crl_file.h"
+#include "troth/ca/files_internal.h"
 #include "troth/ca/key_pair_files.h"
+#include "troth/ca/revoked_list.h"
 
 namespace troth {
 namespace {
-
-std::string Quoted(const std::string& path) { return "'" + Printable(path, 400) + "'"; }
 
 absl::Status CheckCanBeRoot(const Certificate& certificate, const ImportSpec& spec) {
   if (!certificate.IsSelfSigned()) {
@@ -53,6 +54,34 @@ absl::Status CheckIsTheSame(const AuthorityFolder& folder, const ImportSpec& spe
   return absl::OkStatus();
 }
 
+absl::Status CheckLists(const std::vector<Crl>& lists, const Certificate& certificate) {
+  for (const Crl& list : lists) {
+    if (!list.issuer().Matches(certificate.subject())) {
+      return MakeError(Reason::kIssuerUnknown, "expected a revocation list of " +
+                                                   certificate.subject().ToString() +
+                                                   ", got one of " + list.issuer().ToString());
+    }
+    if (absl::Status status = list.VerifySignature(certificate.public_key()); !status.ok())
+      return WithContext(status, "the revocation list of " + list.issuer().ToString());
+  }
+  return absl::OkStatus();
+}
+
+std::vector<RevokedEntry> EntriesOf(const std::vector<Crl>& lists) {
+  std::vector<RevokedEntry> entries;
+  for (const Crl& list : lists) entries = Joined(std::move(entries), list.entries());
+  return entries;
+}
+
+// The newest list, in the place of the root's: the first that the root signs here follows it.
+absl::Status PutNewestList(const AuthorityFolder& folder, const std::vector<Crl>& lists) {
+  if (lists.empty() || FileExists(folder.CrlFile(0))) return absl::OkStatus();
+  const auto newest = std::ranges::max_element(lists, {}, &Crl::this_update);
+  absl::Status status = MakeFolder(folder.CrlFolder());
+  if (status.ok()) status = WriteCrl(folder.CrlFile(0), *newest);
+  return status;
+}
+
 }  // namespace
 
 absl::Status ImportAuthority(const AuthorityFolder& folder, const ImportSpec& spec,
@@ -69,7 +98,15 @@ absl::Status ImportAuthority(const AuthorityFolder& folder, const ImportSpec& sp
   if (!signer.ok()) return signer.status();
   const Certificate& certificate = signer->certificate();
   if (absl::Status status = CheckCanBeRoot(certificate, spec); !status.ok()) return status;
-  if (AuthorityExists(folder)) return CheckIsTheSame(folder, spec, certificate);
+  if (absl::Status status = CheckLists(spec.lists, certificate); !status.ok()) return status;
+  const bool two_tier = !spec.settings.one_tier;
+  if (AuthorityExists(folder)) {
+    absl::Status status = CheckIsTheSame(folder, spec, certificate);
+    if (status.ok() && two_tier) {
+      status = AddToRootList(folder, *signer, EntriesOf(spec.lists), clock);
+    }
+    return status;
+  }
 
   constexpr mode_t kFolderMode = 0700;
   if (absl::Status status = MakeFolder(folder.path(), kFolderMode); !status.ok()) return status;
@@ -93,12 +130,16 @@ absl::Status ImportAuthority(const AuthorityFolder& folder, const ImportSpec& sp
     if (absl::Status status = ReplaceKeyPair(pair, *pem, certificate.ToPem()); !status.ok())
       return status;
   }
+  if (two_tier) {
+    if (absl::Status status = PutNewestList(folder, spec.lists); !status.ok()) return status;
+  }
   // Goes on with a root that is there.
   return CreateAuthority(folder,
                          {.settings = spec.settings,
                           .issuer_lifetime = spec.issuer_lifetime,
                           .root_passphrase = &passphrase,
-                          .issuer_passphrase = spec.issuer_passphrase},
+                          .issuer_passphrase = spec.issuer_passphrase,
+                          .revoked = EntriesOf(spec.lists)},
                          clock);
 }
 

@@ -5,8 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "troth/base/encoding.h"
 #include "troth/base/reason.h"
 #include "troth/ca/ca_testing.h"
+#include "troth/ca/crl_file.h"
 #include "troth/pki/issue_testing.h"
 
 namespace troth {
@@ -91,6 +93,54 @@ TEST_F(ImportTest, ASecondRunLeavesTheAuthorityAsItIs) {
   EXPECT_TRUE(Import(false).ok());
   EXPECT_EQ(Content(to_.IssuerCertificate()), issuer);
   EXPECT_EQ(ReasonOf(Import(true)), Reason::kFileExists);
+}
+
+TEST_F(ImportTest, WhatTheCaRevokedStaysRevokedBelowTheNewIssuerToo) {
+  const Certificate ca = Value(Certificate::FromPem(Content(folder_ / "ca.crt")));
+  const Signer signer =
+      Value(Signer::Create(ca, Value(PrivateKey::FromPem(key_.ToPem().Reveal()))));
+  const auto list_of = [&](std::vector<RevokedEntry> entries, std::uint64_t number) {
+    return Value(IssueCrl({.this_update = clock_.Now(),
+                           .next_update = clock_.Now() + Seconds(3600),
+                           .number = number,
+                           .entries = std::move(entries)},
+                          signer));
+  };
+  const auto entry = [&](int reason) {
+    return RevokedEntry{.serial = SerialNumber::Generate(clock_.Now()),
+                        .revoked_at = clock_.Now(),
+                        .reason = reason};
+  };
+  const RevokedEntry bad = entry(1), worse = entry(0);
+  constexpr std::uint64_t kFar = std::uint64_t{1} << 60;
+  ImportSpec spec = Spec(false);
+  spec.lists = {list_of({bad}, kFar)};
+  ASSERT_TRUE(ImportAuthority(to_, spec, clock_).ok());
+  Crl root_list = Value(ReadCrl(to_.CrlFile(0), ca));
+  ASSERT_NE(root_list.Find(bad.serial), nullptr);
+  EXPECT_EQ(root_list.Find(bad.serial)->reason, 1);
+  EXPECT_EQ(ToHex(*root_list.number()), "1000000000000001") << "it follows the CA's own";
+  EXPECT_GT(*root_list.next_update(), clock_.Now() + Seconds(3600 * 24 * 365));
+
+  // What came since is added, and what is there is not taken away.
+  spec.lists = {list_of({worse}, kFar)};
+  ASSERT_TRUE(ImportAuthority(to_, spec, clock_).ok());
+  root_list = Value(ReadCrl(to_.CrlFile(0), ca));
+  EXPECT_NE(root_list.Find(bad.serial), nullptr);
+  EXPECT_NE(root_list.Find(worse.serial), nullptr);
+  ASSERT_TRUE(ImportAuthority(to_, spec, clock_).ok());
+  EXPECT_EQ(Value(ReadCrl(to_.CrlFile(0), ca)).der(), root_list.der()) << "nothing was new";
+}
+
+TEST_F(ImportTest, AListOfAnotherCaIsRefusedBeforeAnythingIsMade) {
+  PrivateKey key = MakeKey();
+  const CertificateTemplate what = CaTemplate(key.public_key(), "/CN=other");
+  const Signer other = MakeSigner(what, std::move(key));
+  ImportSpec spec = Spec(false);
+  spec.lists = {Value(
+      IssueCrl({.this_update = clock_.Now(), .next_update = clock_.Now() + Seconds(60)}, other))};
+  EXPECT_EQ(ReasonOf(ImportAuthority(to_, spec, clock_)), Reason::kIssuerUnknown);
+  EXPECT_FALSE(FileExists(to_.path()));
 }
 
 TEST_F(ImportTest, AnInterruptedRunIsFinished) {

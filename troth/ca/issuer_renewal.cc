@@ -1,10 +1,7 @@
 // Issuers are prepared, activated and retired.
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <optional>
-#include <system_error>
+#include <utility>
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
@@ -12,6 +9,8 @@
 #include "troth/ca/authority_folder.h"
 #include "troth/ca/authority_folder_internal.h"
 #include "troth/ca/crl_file.h"
+#include "troth/ca/files_internal.h"
+#include "troth/ca/revoked_list.h"
 #include "troth/ca/templates.h"
 #include "troth/pki/certificate_request.h"
 #include "troth/pki/path_validation.h"
@@ -24,20 +23,13 @@ constexpr mode_t kRequestMode = 0644;
 // The root's list ends this long after the issuer that came with it: time to renew that one.
 constexpr Seconds kListGrace = std::chrono::hours(24 * 30);
 constexpr Seconds kLeastListLifetime = std::chrono::hours(24 * 365);
-
-std::string Quoted(const std::string& path) { return "'" + Printable(path, 400) + "'"; }
-
-absl::Status Remove(const std::string& path) {
-  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  return MakeError(Reason::kFileWriteFailed,
-                   "cannot remove " + Quoted(path) + ": " +
-                       std::error_code(errno, std::generic_category()).message());
-}
+constexpr Seconds kRetirementGrace = std::chrono::hours(24 * 90);
 
 absl::Status RemovePrepared(const AuthorityFolder& folder) {
   // The request goes last: with it, and without its key, a new preparation begins anew.
-  absl::Status status = Remove(folder.NextIssuerKey());
-  if (status.ok()) status = Remove(folder.NextIssuerRequest());
+  absl::Status status = RemoveFile(folder.NextIssuerKey());
+  if (status.ok()) status = RemoveFile(folder.NextIssuerRevoked());
+  if (status.ok()) status = RemoveFile(folder.NextIssuerRequest());
   return status;
 }
 
@@ -60,6 +52,22 @@ absl::StatusOr<KeyType> PresentKeyType(const AuthorityFolder& folder) {
   if (!present.ok()) return present.status();
   if (present->empty()) return KeyType::kP256;
   return TypeOf(present->front().public_key()).value_or(KeyType::kP256);
+}
+
+// What the present issuer's key is kept under; empty when it lies in the clear.
+absl::StatusOr<Secret> PresentPassphrase(const AuthorityFolder& folder, const AskPassphrase& ask) {
+  Secret passphrase;
+  if (!FileExists(folder.IssuerKey()) || LiesInTheClear(folder.IssuerKey())) return passphrase;
+  const AskPassphrase listen = [&](const std::string& path) -> absl::StatusOr<Secret> {
+    absl::StatusOr<Secret> asked = ask ? ask(path) : Secret();
+    if (asked.ok()) passphrase = asked->Clone();
+    return asked;
+  };
+  const absl::StatusOr<PrivateKey> key = ReadDepotKey(folder.IssuerKey(), listen);
+  if (!key.ok()) {
+    return WithContext(key.status(), "the present issuer's key, whose passphrase the new one gets");
+  }
+  return passphrase;
 }
 
 absl::StatusOr<CertificateRequest> ReadPrepared(const AuthorityFolder& folder) {
@@ -109,35 +117,78 @@ absl::StatusOr<Certificate> ReadRoot(const AuthorityFolder& folder) {
   return std::move(roots->front());
 }
 
-std::vector<RevokedEntry> PresentRootEntries(const AuthorityFolder& folder,
-                                             const Certificate& root) {
-  const absl::StatusOr<Crl> present = ReadCrl(folder.CrlFile(0), root);
-  return present.ok() ? present->entries() : std::vector<RevokedEntry>();
+// The root's list in the folder; nothing only when there is none: one that cannot be read may hold
+// what is lost without it.
+absl::StatusOr<std::optional<Crl>> PresentRootList(const AuthorityFolder& folder,
+                                                   const Certificate& root) {
+  absl::StatusOr<Crl> present = ReadCrl(folder.CrlFile(0), root);
+  if (present.ok()) return std::optional<Crl>(*std::move(present));
+  if (ReasonOf(present.status()) == Reason::kFileNotFound) return std::optional<Crl>();
+  return WithContext(present.status(),
+                     "the root's present revocation list, whose entries the next one needs "
+                     "(restore it from a backup, or remove it if nothing was on it)");
+}
+
+// Those of `wanted` that the list does not hold.
+std::vector<RevokedEntry> MissingIn(const std::optional<Crl>& list,
+                                    const std::vector<RevokedEntry>& wanted) {
+  std::vector<RevokedEntry> missing;
+  for (const RevokedEntry& entry : wanted) {
+    if (!list.has_value() || list->Find(entry.serial) == nullptr) missing.push_back(entry);
+  }
+  return missing;
+}
+
+absl::Status CheckForgetsNothing(const AuthorityFolder& folder, const Crl& present,
+                                 const Crl& list) {
+  constexpr size_t kMostNamed = 10;
+  const std::vector<RevokedEntry> missing = MissingIn(list, present.entries());
+  if (missing.empty()) return absl::OkStatus();
+  std::vector<std::string> serials;
+  for (const RevokedEntry& entry : missing) {
+    if (serials.size() < kMostNamed) serials.push_back(entry.serial.ToHex());
+  }
+  return MakeError(Reason::kUsageError,
+                   "the root's new revocation list lacks what is revoked on its present one: " +
+                       Join(serials, ", ") + (missing.size() > kMostNamed ? ", ..." : "") +
+                       "; sign again, with `--crl` and a copy of " + Quoted(folder.CrlFile(0)));
+}
+
+absl::Status WriteRootList(const AuthorityFolder& folder, const Crl& list) {
+  absl::Status status = MakeFolder(folder.CrlFolder());
+  if (status.ok()) status = WriteCrl(folder.CrlFile(0), list);
+  return status;
 }
 
 // Puts the list in place unless the one that is there is newer.
 absl::Status InstallRootList(const AuthorityFolder& folder, const Certificate& root,
-                             const Crl& list) {
+                             const Crl& list, Time now) {
   if (!list.issuer().Matches(root.subject()) || !list.VerifySignature(root.public_key()).ok()) {
     return MakeError(Reason::kCrlMalformed, "expected a revocation list of " +
                                                 root.subject().ToString() + ", got one of " +
                                                 list.issuer().ToString() +
                                                 " or one that it did not sign");
   }
-  const absl::StatusOr<Crl> present = ReadCrl(folder.CrlFile(0), root);
-  if (present.ok() && present->this_update() > list.this_update()) return absl::OkStatus();
-  absl::Status status = MakeFolder(folder.CrlFolder());
-  if (status.ok()) status = WriteCrl(folder.CrlFile(0), list);
-  return status;
+  const absl::StatusOr<std::optional<Crl>> found = PresentRootList(folder, root);
+  if (!found.ok()) return found.status();
+  const std::optional<Crl>& present = *found;
+  if (present.has_value()) {
+    // One from the future was made with a wrong clock.
+    const bool newer = present->this_update() > list.this_update() && present->this_update() <= now;
+    if (newer) return absl::OkStatus();
+    if (absl::Status status = CheckForgetsNothing(folder, *present, list); !status.ok())
+      return status;
+  }
+  return WriteRootList(folder, list);
 }
 
 absl::Status InstallRootLists(const AuthorityFolder& folder, const Certificate& root,
-                              std::string_view pem) {
+                              std::string_view pem, Time now) {
   if (pem.find("BEGIN X509 CRL") == std::string_view::npos) return absl::OkStatus();
   const absl::StatusOr<std::vector<Crl>> lists = Crl::ListFromBytes(pem);
   if (!lists.ok()) return lists.status();
   for (const Crl& list : *lists) {
-    if (absl::Status status = InstallRootList(folder, root, list); !status.ok()) return status;
+    if (absl::Status status = InstallRootList(folder, root, list, now); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -195,7 +246,8 @@ absl::Status Activate(const AuthorityFolder& folder, std::string_view pem, const
   const absl::StatusOr<std::vector<Certificate>> present = PresentIssuers(folder);
   if (!present.ok()) return present.status();
   if (!present->empty() && Holds(pem, present->front())) {  // an interrupted activation
-    if (absl::Status status = InstallRootLists(folder, *root, pem); !status.ok()) return status;
+    if (absl::Status status = InstallRootLists(folder, *root, pem, now); !status.ok())
+      return status;
     return RemovePrepared(folder);
   }
 
@@ -209,7 +261,7 @@ absl::Status Activate(const AuthorityFolder& folder, std::string_view pem, const
   const absl::StatusOr<Signer> signer = Signer::Create(*issuer, *std::move(key));
   if (!signer.ok()) return signer.status();
 
-  absl::Status status = InstallRootLists(folder, *root, pem);
+  absl::Status status = InstallRootLists(folder, *root, pem, now);
   if (status.ok()) status = TakePlace(folder, *issuer, *present);
   if (status.ok()) status = RemovePrepared(folder);
   return status;
@@ -242,6 +294,8 @@ absl::Status MakeIssuer(const AuthorityFolder& folder, const NewIssuer& issuer,
   if (!root_key.ok()) return root_key.status();
   const absl::StatusOr<Signer> signer = Signer::Create(*root, *std::move(root_key));
   if (!signer.ok()) return WithContext(signer.status(), Quoted(folder.RootKey()));
+  const absl::StatusOr<std::optional<Crl>> present = PresentRootList(folder, *root);
+  if (!present.ok()) return present.status();
   if (absl::Status status = Prepare(folder, issuer); !status.ok()) return status;
   const absl::StatusOr<CertificateRequest> request = ReadPrepared(folder);
   if (!request.ok()) return request.status();
@@ -249,13 +303,13 @@ absl::Status MakeIssuer(const AuthorityFolder& folder, const NewIssuer& issuer,
       SignIssuer(*signer, request->ToPem(), issuer.lifetime, issuer.settings, clock);
   if (!certificate.ok()) return certificate.status();
   const absl::StatusOr<Crl> list =
-      SignRootList(*signer, *certificate, PresentRootEntries(folder, *root), clock);
+      SignRootList(*signer, *certificate, *present, issuer.revoked, clock);
   if (!list.ok()) return list.status();
   return Activate(folder, certificate->ToPem() + list->ToPem(), ask, clock.Now());
 }
 
 absl::Status RenewIssuer(const AuthorityFolder& folder, Seconds lifetime, const AskPassphrase& ask,
-                         const Secret* issuer_passphrase, const Clock& clock) {
+                         const std::vector<RevokedEntry>& revoked, const Clock& clock) {
   const absl::StatusOr<FolderLock> lock = LockIssuers(folder);
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<AuthoritySettings> settings = ReadSettings(folder);
@@ -267,32 +321,59 @@ absl::Status RenewIssuer(const AuthorityFolder& folder, Seconds lifetime, const 
   }
   const absl::StatusOr<KeyType> type = PresentKeyType(folder);
   if (!type.ok()) return type.status();
+  const absl::StatusOr<Secret> passphrase = PresentPassphrase(folder, ask);
+  if (!passphrase.ok()) return passphrase.status();
   const NewIssuer issuer{.settings = *settings,
                          .key_type = *type,
                          .lifetime = lifetime,
-                         .passphrase = issuer_passphrase};
+                         .passphrase = &*passphrase,
+                         .revoked = revoked};
   const AskPassphrase with_new =
       [&, next = folder.NextIssuerKey()](const std::string& path) -> absl::StatusOr<Secret> {
-    if (path == next && issuer_passphrase != nullptr) return issuer_passphrase->Clone();
+    if (path == next && !passphrase->empty()) return passphrase->Clone();
     if (ask) return ask(path);
     return Secret();
   };
   return MakeIssuer(folder, issuer, with_new, clock);
 }
 
-absl::StatusOr<std::string> PrepareIssuer(const AuthorityFolder& folder,
-                                          const Secret* issuer_passphrase) {
+absl::StatusOr<PreparedIssuer> PrepareIssuer(const AuthorityFolder& folder,
+                                             const AskPassphrase& ask,
+                                             const std::vector<RevokedEntry>& revoked) {
   const absl::StatusOr<FolderLock> lock = LockIssuers(folder);
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<AuthoritySettings> settings = ReadSettings(folder);
   if (!settings.ok()) return settings.status();
   const absl::StatusOr<KeyType> type = PresentKeyType(folder);
   if (!type.ok()) return type.status();
-  const absl::Status status = Prepare(
-      folder,
-      {.settings = *settings, .key_type = *type, .lifetime = {}, .passphrase = issuer_passphrase});
-  if (!status.ok()) return status;
-  return folder.NextIssuerRequest();
+  const absl::StatusOr<Certificate> root = ReadRoot(folder);
+  if (!root.ok()) return root.status();
+  const absl::StatusOr<std::optional<Crl>> list = PresentRootList(folder, *root);
+  if (!list.ok()) return list.status();
+  const absl::StatusOr<bool> prepared = IsPrepared(folder);
+  if (!prepared.ok()) return prepared.status();
+  if (!*prepared) {
+    const absl::StatusOr<Secret> passphrase = PresentPassphrase(folder, ask);
+    if (!passphrase.ok()) return passphrase.status();
+    const absl::Status status = Prepare(folder, {.settings = *settings,
+                                                 .key_type = *type,
+                                                 .lifetime = {},
+                                                 .passphrase = &*passphrase,
+                                                 .revoked = revoked});
+    if (!status.ok()) return status;
+  }
+  PreparedIssuer paths{.request = folder.NextIssuerRequest()};
+  if (list->has_value()) paths.root_list = folder.CrlFile(0);
+  const std::vector<RevokedEntry> missing = MissingIn(*list, revoked);
+  if (missing.empty()) {
+    if (absl::Status status = RemoveFile(folder.NextIssuerRevoked()); !status.ok()) return status;
+    return paths;
+  }
+  paths.revoked = folder.NextIssuerRevoked();
+  const absl::Status written = WriteFile(paths.revoked, WriteRevoked(missing),
+                                         {.mode = kRequestMode, .overwrite = Overwrite::kReplace});
+  if (!written.ok()) return written;
+  return paths;
 }
 
 absl::StatusOr<Certificate> SignIssuer(const Signer& root, std::string_view request_pem,
@@ -317,14 +398,29 @@ absl::StatusOr<Certificate> SignIssuer(const Signer& root, std::string_view requ
 }
 
 absl::StatusOr<Crl> SignRootList(const Signer& root, const Certificate& issuer,
-                                 std::vector<RevokedEntry> revoked, const Clock& clock) {
+                                 const std::optional<Crl>& present,
+                                 const std::vector<RevokedEntry>& revoked, const Clock& clock) {
   const Time now = clock.Now();
   const Time end = std::max(now + kLeastListLifetime, issuer.validity().not_after + kListGrace);
-  return IssueCrl({.this_update = now - kBackdate,
-                   .next_update = std::min(end, root.certificate().validity().not_after),
-                   .number = CrlNumberAt(now),
-                   .entries = std::move(revoked)},
-                  root);
+  std::vector<RevokedEntry> before;
+  if (present.has_value()) before = present->entries();
+  return NextCrl(present, Joined(std::move(before), revoked),
+                 std::min(end, root.certificate().validity().not_after), root, now);
+}
+
+absl::Status AddToRootList(const AuthorityFolder& folder, const Signer& root,
+                           const std::vector<RevokedEntry>& revoked, const Clock& clock) {
+  const absl::StatusOr<FolderLock> lock = LockIssuers(folder);
+  if (!lock.ok()) return lock.status();
+  const absl::StatusOr<std::optional<Crl>> present = PresentRootList(folder, root.certificate());
+  if (!present.ok()) return present.status();
+  if (MissingIn(*present, revoked).empty()) return absl::OkStatus();
+  const absl::StatusOr<std::vector<Certificate>> issuers =
+      ReadCertificateFile(folder.IssuerCertificate());
+  if (!issuers.ok()) return issuers.status();
+  const absl::StatusOr<Crl> list = SignRootList(root, issuers->front(), *present, revoked, clock);
+  if (!list.ok()) return list.status();
+  return WriteRootList(folder, *list);
 }
 
 absl::Status ActivateIssuer(const AuthorityFolder& folder, std::string_view pem,
@@ -341,9 +437,9 @@ absl::Status RetireIssuers(const AuthorityFolder& folder, Time now) {
   if (!present.ok()) return present.status();
   std::vector<Certificate> kept;
   for (const Certificate& issuer : *present) {
-    if (kept.empty() || now <= issuer.validity().not_after) {
+    if (kept.empty() || now <= issuer.validity().not_after + kRetirementGrace) {
       kept.push_back(issuer);
-    } else if (absl::Status status = Remove(folder.OlderIssuerKey(issuer.public_key()));
+    } else if (absl::Status status = RemoveFile(folder.OlderIssuerKey(issuer.public_key()));
                !status.ok()) {
       return status;
     }

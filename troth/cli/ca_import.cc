@@ -62,15 +62,13 @@ absl::Status ImportIssued(const std::string& path, RecordImport& records) {
   return absl::OkStatus();
 }
 
-absl::Status ImportList(const std::string& path, RecordImport& records) {
+absl::StatusOr<std::vector<Crl>> ReadLists(const std::string& path) {
+  if (path.empty()) return std::vector<Crl>();
   const absl::StatusOr<std::string> bytes = ReadFile(path, kMaxCrlBytes);
   if (!bytes.ok()) return bytes.status();
-  const absl::StatusOr<std::vector<Crl>> lists = Crl::ListFromBytes(*bytes);
+  absl::StatusOr<std::vector<Crl>> lists = Crl::ListFromBytes(*bytes);
   if (!lists.ok()) return WithContext(lists.status(), path);
-  for (const Crl& list : *lists) {
-    if (absl::Status status = records.AddList(list); !status.ok()) return WithContext(status, path);
-  }
-  return absl::OkStatus();
+  return lists;
 }
 
 absl::Status ImportDatabase(const std::string& path, RecordImport& records) {
@@ -101,7 +99,9 @@ absl::StatusOr<ImportSummary> ImportRecords(const AuthorityFolder& folder,
     if (status.ok()) status = ImportIssued(path, records);
   }
   // Behind the certificates, so that what is revoked is known by name.
-  if (status.ok() && !arguments.crl.empty()) status = ImportList(arguments.crl, records);
+  for (const Crl& list : arguments.spec.lists) {
+    if (status.ok()) status = records.AddList(list);
+  }
   if (!status.ok()) return status;
   return records.Finish();
 }
@@ -159,6 +159,9 @@ int RunImport(ImportArguments& arguments, const Session& session) {
                                   "Caramel's clients take certificates of the CA itself, not of "
                                   "an issuer below it; give --one-tier"));
   }
+  auto lists = ReadLists(arguments.crl);
+  if (!lists.ok()) return session.Fail(lists.status());
+  spec.lists = *std::move(lists);
   const AuthorityFolder folder(arguments.data);
   constexpr mode_t kFolderMode = 0700;
   if (absl::Status status = MakeFolder(folder.path(), kFolderMode); !status.ok())

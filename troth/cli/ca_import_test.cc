@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "troth/ca/authority_folder.h"
 #include "troth/ca/ca_testing.h"
+#include "troth/ca/crl_file.h"
 #include "troth/ca/folder_lock.h"
 #include "troth/ca/key_pair_files.h"
 #include "troth/cli/command.h"
@@ -93,6 +95,62 @@ TEST_F(CaImportTest, ACertstrapCaComesWithWhatItIssuedAndRevoked) {
                     return absl::OkStatus();
                   })
                   .ok());
+}
+
+// Two tiers: clients of the CA ask for its own list, which only its key signs.
+TEST_F(CaImportTest, WhatIsRevokedBeforeAndAfterIsOnTheRootsList) {
+  ASSERT_EQ(Import({"--issued", out_, "--crl", out_ + "/ca.crl"}).code, kExitDone);
+  const AuthorityFolder folder(data_);
+  const Certificate root = ReadCertificateFile(folder.RootCertificate())->front();
+  const auto is_listed = [&](const std::string& name) {
+    const auto list = ReadCrl(folder.CrlFile(0), root);
+    EXPECT_TRUE(list.ok()) << list.status();
+    return list.ok() && list->Find(SerialOf(name)) != nullptr;
+  };
+  EXPECT_TRUE(is_listed("lost"));
+  EXPECT_FALSE(is_listed("kept"));
+
+  {
+    const auto store = OpenSqliteStore({.path = folder.Database()});
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE((*store)
+                    ->WriteAndWait([&](StoreTransaction& transaction) {
+                      return transaction.AddRevocation({.serial = SerialOf("kept"),
+                                                        .lineage = SerialOf("kept"),
+                                                        .revoked_at = clock_.Now(),
+                                                        .not_after = clock_.Now() + Seconds(3600)});
+                    })
+                    .ok());
+  }
+  // With the root elsewhere it is handed over ...
+  const Outcome asked = Run({"issuer", "request", "--data", data_});
+  ASSERT_EQ(asked.code, kExitDone) << asked.err;
+  EXPECT_THAT(asked.out, HasSubstr("--revoked issuer.next.revoked"));
+  const std::vector<std::string> sign = {"issuer",
+                                         "sign",
+                                         folder.NextIssuerRequest(),
+                                         "--root-certificate",
+                                         folder.RootCertificate(),
+                                         "--root-key",
+                                         folder.RootKey(),
+                                         "--out",
+                                         folder_ / "new.pem",
+                                         "--revoked",
+                                         folder.NextIssuerRevoked()};
+  Made(sign);
+  EXPECT_EQ(Run({"issuer", "activate", folder_ / "new.pem", "--data", data_}).code, kExitUsage)
+      << "without --crl";
+  std::filesystem::remove(folder_ / "new.pem");
+  std::vector<std::string> whole = sign;
+  whole.insert(whole.end(), {"--crl", folder.CrlFile(0)});
+  Made(whole);
+  Made({"issuer", "activate", folder_ / "new.pem", "--data", data_});
+  EXPECT_TRUE(is_listed("lost") && is_listed("kept"));
+
+  // ... and where it is at hand, it is looked up.
+  std::filesystem::remove(folder.CrlFile(0));
+  Made({"issuer", "renew", "--data", data_});
+  EXPECT_TRUE(is_listed("lost") && is_listed("kept"));
 }
 
 TEST_F(CaImportTest, ASecondRunFindsEverythingThere) {

@@ -1,30 +1,38 @@
 // troth issuer: a new issuer for the online authority, with its root at hand or elsewhere.
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/base/strings.h"
 #include "troth/ca/authority_folder.h"
+#include "troth/ca/crl_file.h"
 #include "troth/ca/key_pair_files.h"
 #include "troth/ca/lifetime.h"
+#include "troth/ca/revoked_list.h"
 #include "troth/cli/certificate_text.h"
 #include "troth/cli/command.h"
 #include "troth/cli/json.h"
+#include "troth/cli/operations_text.h"
 #include "troth/cli/passphrase.h"
 #include "troth/pki/crl.h"
+#include "troth/store/sqlite_store.h"
 
 namespace troth {
 namespace {
 
 constexpr const char* kExamples = R"(Examples:
   troth issuer renew --data /var/lib/troth                  where root.key lies in the folder
+      The new issuer's key is kept as the present one is: in the clear, or under the same passphrase. A passphrase that is given is
+      for every key that has one; where root and issuer have two, run it in a terminal, which asks for each.
   With the root elsewhere:
-    troth issuer request --data /var/lib/troth              writes issuer.next.csr; take it to the root
+    troth issuer request --data /var/lib/troth              says which files to take to the root
     troth issuer sign issuer.next.csr --root-certificate root.pem --root-key root.key --out issuer.new.pem \
-        --trust-domain ca.example.org                       (`request` prints this line, with what it needs)
+        --crl 0.crl --trust-domain ca.example.org           (`request` prints this line, with what it needs)
     troth issuer activate issuer.new.pem --data /var/lib/troth
 
 An authority that runs takes the new issuer over by itself. The old one's certificate is kept for what it signed.)";
@@ -33,7 +41,8 @@ struct Arguments {
   std::string data = "authority";
   std::string lifetime = "1 year";
   std::string request, root_certificate, root_key, trust_domain, public_url, out, file;
-  std::vector<std::string> revoked;
+  std::string crl, revoked_file;
+  std::vector<std::string> revoked;  // certificate files
   PassphraseOptions passphrase;
 };
 
@@ -70,24 +79,37 @@ int PrintIssuer(const Session& session, const AuthorityFolder& folder) {
   return kExitDone;
 }
 
+// What the root itself has signed, before it was imported, and was revoked since: only its list can
+// say so. An authority that was never started has no store.
+absl::StatusOr<std::vector<RevokedEntry>> RevokedBelowRoot(const AuthorityFolder& folder,
+                                                           Time now) {
+  if (!FileExists(folder.Database())) return std::vector<RevokedEntry>();
+  const auto store = OpenSqliteStore({.path = folder.Database(), .read_only = true});
+  if (!store.ok()) return store.status();
+  return RevokedOf(**store, /*issuer=*/0, now);
+}
+
 int RunRenew(const Session& session, const Arguments& arguments) {
   const AuthorityFolder folder(arguments.data);
   const auto lifetime = LifetimeOf(arguments, session);
   if (!lifetime.ok()) return session.Fail(lifetime.status());
-  const auto given = arguments.passphrase.Given();
-  if (!given.ok()) return session.Fail(given.status());
+  const auto revoked = RevokedBelowRoot(folder, session.clock.Now());
+  if (!revoked.ok()) return session.Fail(revoked.status());
   const absl::Status status =
-      RenewIssuer(folder, *lifetime, Ask(arguments, session),
-                  given->has_value() ? &given->value() : nullptr, session.clock);
+      RenewIssuer(folder, *lifetime, Ask(arguments, session), *revoked, session.clock);
   if (!status.ok()) return session.Fail(status);
   return PrintIssuer(session, folder);
 }
 
+std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
 // The root's machine knows nothing of the authority: the line says what the issuer must hold.
-std::string SignCommand(const AuthoritySettings& settings) {
+std::string SignCommand(const AuthoritySettings& settings, const PreparedIssuer& prepared) {
   std::string line =
       "troth issuer sign issuer.next.csr --root-certificate root.pem --root-key root.key --out "
       "issuer.new.pem";
+  if (!prepared.root_list.empty()) line += " --crl " + NameOf(prepared.root_list);
+  if (!prepared.revoked.empty()) line += " --revoked " + NameOf(prepared.revoked);
   if (!settings.trust_domain.empty()) line += " --trust-domain " + settings.trust_domain;
   if (!settings.public_url.empty()) line += " --public-url " + settings.public_url;
   return line;
@@ -95,18 +117,21 @@ std::string SignCommand(const AuthoritySettings& settings) {
 
 int RunRequest(const Session& session, const Arguments& arguments) {
   const AuthorityFolder folder(arguments.data);
-  const auto given = arguments.passphrase.Given();
-  if (!given.ok()) return session.Fail(given.status());
-  const auto path = PrepareIssuer(folder, given->has_value() ? &given->value() : nullptr);
-  if (!path.ok()) return session.Fail(path.status());
+  const auto revoked = RevokedBelowRoot(folder, session.clock.Now());
+  if (!revoked.ok()) return session.Fail(revoked.status());
+  const auto prepared = PrepareIssuer(folder, Ask(arguments, session), *revoked);
+  if (!prepared.ok()) return session.Fail(prepared.status());
   const auto settings = ReadSettings(folder);
   if (!settings.ok()) return session.Fail(settings.status());
-  const std::string next = SignCommand(*settings);
+  const std::string next = SignCommand(*settings, *prepared);
+  std::vector<std::string> files = {prepared->request};
+  if (!prepared->root_list.empty()) files.push_back(prepared->root_list);
+  if (!prepared->revoked.empty()) files.push_back(prepared->revoked);
   if (session.json) {
-    session.Print(JsonObject({{"request", *path}, {"next", next}}));
+    session.Print(JsonObject({{"request", prepared->request}, {"files", files}, {"next", next}}));
     return kExitDone;
   }
-  session.out << "Wrote " << *path << "; where the root is, run\n"
+  session.out << "Take to where the root is: " << Join(files, ", ") << "; and run there\n"
               << "  " << next << "\n"
               << "and then here\n"
               << "  troth issuer activate issuer.new.pem --data " << folder.path() << "\n";
@@ -127,7 +152,20 @@ int RunSign(const Session& session, const Arguments& arguments) {
       {.trust_domain = arguments.trust_domain, .public_url = arguments.public_url}, session.clock);
   if (!issuer.ok()) return session.Fail(issuer.status());
 
+  std::optional<Crl> present;
+  if (!arguments.crl.empty()) {
+    auto list = ReadCrl(arguments.crl, root->certificate());
+    if (!list.ok()) return session.Fail(list.status());
+    present = *std::move(list);
+  }
   std::vector<RevokedEntry> revoked;
+  if (!arguments.revoked_file.empty()) {
+    const auto text = ReadFile(arguments.revoked_file, kMaxCrlBytes);
+    if (!text.ok()) return session.Fail(text.status());
+    auto entries = ReadRevoked(*text);
+    if (!entries.ok()) return session.Fail(WithContext(entries.status(), arguments.revoked_file));
+    revoked = *std::move(entries);
+  }
   for (const std::string& file : arguments.revoked) {
     const auto certificates = ReadCertificateFile(file);
     if (!certificates.ok()) return session.Fail(certificates.status());
@@ -135,7 +173,7 @@ int RunSign(const Session& session, const Arguments& arguments) {
       revoked.push_back({.serial = certificate.serial_number(), .revoked_at = session.clock.Now()});
     }
   }
-  const auto list = SignRootList(*root, *issuer, std::move(revoked), session.clock);
+  const auto list = SignRootList(*root, *issuer, present, revoked, session.clock);
   if (!list.ok()) return session.Fail(list.status());
   const absl::Status written =
       WriteFile(arguments.out, issuer->ToPem() + list->ToPem(), {.mode = kCertificateFileMode});
@@ -143,13 +181,16 @@ int RunSign(const Session& session, const Arguments& arguments) {
   if (session.json) {
     session.Print(JsonObject({{"issuer", issuer->subject().ToString()},
                               {"not_after", issuer->validity().not_after},
+                              {"revoked", list->entries().size()},
                               {"file", arguments.out}}));
     return kExitDone;
   }
   session.out << "Wrote " << arguments.out << ": "
               << "an issuer until " +
                      DateAndDaysLeft(issuer->validity().not_after, session.clock.Now())
-              << ", with the root's revocation list; on the authority's machine run\n"
+              << ", with the root's revocation list of "
+              << Counted(list->entries().size(), "certificate", "certificates")
+              << "; on the authority's machine run\n"
               << "  troth issuer activate " << arguments.out << " --data DIR\n";
   return kExitDone;
 }
@@ -200,6 +241,11 @@ void AddIssuerCommand(CLI::App& app, Session& session) {
                    "The authority's, as in its authority.toml; becomes part of the issuer's name");
   sign->add_option("--public-url", arguments->public_url,
                    "The authority's, as in its authority.toml, when it has one");
+  sign->add_option("--crl", arguments->crl,
+                   "The root's present revocation list, crl/0.crl of the authority: what is on it "
+                   "stays revoked");
+  sign->add_option("--revoked", arguments->revoked_file,
+                   "issuer.next.revoked, when `request` has written one: what is revoked besides");
   sign->add_option("--revoke", arguments->revoked,
                    "Certificate of an issuer that is not to be trusted any more; may be repeated");
   sign->add_option("--out", arguments->out, "Where to write certificate and list")->required();

@@ -72,13 +72,17 @@ TEST_F(IssuerCommandTest, AnIssuerSignedElsewhereIsLikeOneSignedHere) {
 
   const Outcome asked = Run({"issuer", "request", "--data", data_.path()});
   ASSERT_EQ(asked.code, kExitDone) << asked.err;
-  std::filesystem::copy_file(data_.NextIssuerRequest(), away + "/issuer.next.csr");
+  for (const std::string& file : {data_.NextIssuerRequest(), data_.CrlFile(0)}) {
+    EXPECT_THAT(asked.out, HasSubstr(file));
+    std::filesystem::copy(file, away);
+  }
   const size_t begin = asked.out.find("troth issuer sign");
   ASSERT_NE(begin, std::string::npos) << asked.out;
   std::vector<std::string> line;
-  for (const std::string_view word :
-       Split(asked.out.substr(begin, asked.out.find('\n', begin) - begin), ' ')) {
-    const bool is_file = word.ends_with(".pem") || word.ends_with(".key") || word.ends_with(".csr");
+  const std::string next = asked.out.substr(begin, asked.out.find('\n', begin) - begin);
+  for (const std::string_view word : Split(next, ' ')) {
+    const bool is_file = word.ends_with(".pem") || word.ends_with(".key") ||
+                         word.ends_with(".csr") || word.ends_with(".crl");
     line.push_back(is_file ? away + "/" + std::string(word) : std::string(word));
   }
   line.erase(line.begin());  // "troth"
