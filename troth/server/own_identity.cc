@@ -44,13 +44,7 @@ class OwnIdentityImpl final : public OwnIdentity {
   absl::Status RenewIfDue() override {
     const std::lock_guard lock(renewing_);
     const std::shared_ptr<const Identity> current = source_->Current();
-    const Validity& validity = current->leaf().validity();
-    const auto lifetime = validity.not_after - validity.not_before;
-    const bool of_another_issuer =
-        current->leaf().authority_key_id() != authority_.issuer().subject_key_id();
-    if (!of_another_issuer && validity.not_after - clock_.Now() > lifetime / 3) {
-      return absl::OkStatus();
-    }
+    if (!IsDue(current->leaf())) return absl::OkStatus();
     auto next = Make();
     if (!next.ok()) return next.status();
     source_->Set(*std::move(next));
@@ -58,6 +52,16 @@ class OwnIdentityImpl final : public OwnIdentity {
   }
 
  private:
+  bool IsDue(const Certificate& leaf) const {
+    const Validity& validity = leaf.validity();
+    const Time now = clock_.Now();
+    // The clock was ahead, and has been put right.
+    if (now < validity.not_before) return true;
+    if (validity.not_after - now <= (validity.not_after - validity.not_before) / 3) return true;
+    if (leaf.authority_key_id() != authority_.issuer().subject_key_id()) return true;
+    return ReasonOf(authority_.CheckIssued(leaf)) == Reason::kCertificateRevoked;
+  }
+
   absl::StatusOr<std::shared_ptr<const Identity>> Make() const {
     auto key = PrivateKey::Generate(KeyType::kP256);
     if (!key.ok()) return key.status();

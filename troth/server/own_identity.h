@@ -13,7 +13,8 @@
 namespace troth {
 
 // Holds a key that never leaves memory, and a certificate that is replaced, with a new key, when a
-// third of its life is left or when the issuer changes. Thread-safe.
+// third of its life is left, when the issuer changes, when it was revoked, and when it lies in the
+// future, for the clock was put back. Thread-safe.
 class OwnIdentity {
  public:
   static constexpr Seconds kLifetime = std::chrono::hours(24 * 7);
