@@ -11,11 +11,11 @@ namespace {
 
 constexpr size_t kMostOfAText = 1000;
 
-absl::Status RunWork(AuthorityContext& context, StoreTransaction& transaction, Change& change) {
+absl::Status RunWork(StoreTransaction& transaction, Change& change) {
+  change.sequence = 0;  // the work may run again
   if (absl::Status status = change.work(transaction, change); !status.ok()) return status;
   if (change.note.action.empty()) return absl::OkStatus();
   if (absl::Status status = transaction.AppendLedger(change.note); !status.ok()) return status;
-  if (!context.events.HasListeners()) return absl::OkStatus();
   const absl::StatusOr<LedgerHead> head = transaction.Head();
   if (head.ok()) change.sequence = head->sequence;
   return head.status();
@@ -26,16 +26,15 @@ absl::Status RunWork(AuthorityContext& context, StoreTransaction& transaction, C
 void Write(AuthorityContext& context, std::shared_ptr<Change> change) {
   Change* const raw = change.get();
   context.store.Write(
-      [&context, raw](StoreTransaction& transaction) {
-        return RunWork(context, transaction, *raw);
-      },
+      [raw](StoreTransaction& transaction) { return RunWork(transaction, *raw); },
       [&context, change = std::move(change)](const absl::Status& status) {
         if (status.ok()) {
           context.last_write_failed.store(false, std::memory_order_relaxed);
         } else if (ReasonOf(status) == Reason::kStoreFailed) {
           context.last_write_failed.store(true, std::memory_order_relaxed);
         }
-        if (status.ok() && change->sequence != 0) {
+        // Asked only now: who subscribed before the commit does not find the entry in the store.
+        if (status.ok() && change->sequence != 0 && context.events.HasListeners()) {
           context.events.Publish({.sequence = change->sequence, .note = change->note});
         }
         if (change->done) change->done(status, *change);

@@ -51,7 +51,7 @@ struct Change {
   std::function<absl::Status(StoreTransaction&, Change&)> work = {};
   LedgerNote note = {};  // `work` may still set it; without an action, nothing is ledgered
   std::function<void(const absl::Status&, Change&)> done = {};
-  std::uint64_t sequence = 0;  // of the ledger entry, when somebody listens
+  std::uint64_t sequence = 0;  // of the ledger entry, if there is one
 };
 // Writes change and note in one transaction; when that is on disk, tells those who listen, and then
 // calls `done`. Never blocks.

@@ -16,8 +16,8 @@ class ReadsThrough : public Base {
     return queries_.FindCertificate(serial);
   }
   absl::StatusOr<std::optional<CertificateRecord>> FindCertificateOfRequest(
-      const Sha256Digest& request) final {
-    return queries_.FindCertificateOfRequest(request);
+      const Sha256Digest& request, std::string_view token) final {
+    return queries_.FindCertificateOfRequest(request, token);
   }
   absl::StatusOr<std::vector<CertificateRecord>> FindCertificates(
       const CertificateFilter& filter) final {
@@ -51,7 +51,7 @@ class ReadsThrough : public Base {
   }
   absl::StatusOr<std::vector<TokenRecord>> Tokens() final { return queries_.Tokens(); }
   absl::StatusOr<std::vector<IssuerRecord>> Issuers() final { return queries_.Issuers(); }
-  absl::StatusOr<LedgerHead> Head() final { return queries_.Head(); }
+  absl::StatusOr<LedgerHead> Head() override { return queries_.Head(); }
   absl::Status VisitLedger(std::uint64_t from,
                            const std::function<bool(const LedgerEntry&)>& visit) final {
     return queries_.VisitLedger(from, visit);

@@ -243,4 +243,6 @@ absl::Status SqliteWriter::Transaction::AppendLedger(const LedgerNote& note) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<LedgerHead> SqliteWriter::Transaction::Head() { return writer_.now_.head; }
+
 }  // namespace troth

@@ -17,6 +17,8 @@ class SqliteWriter::Transaction final : public ReadsThrough<StoreTransaction> {
   absl::Status PutToken(const TokenRecord& token) override;
   absl::Status PutIssuer(const IssuerRecord& issuer) override;
   absl::Status AppendLedger(const LedgerNote& note) override;
+  // Known without a look at the file.
+  absl::StatusOr<LedgerHead> Head() override;
 
  private:
   absl::Status AddName(std::string_view name, std::int64_t request);

@@ -23,7 +23,7 @@ EventStream::EventStream(Authority& authority, std::optional<std::uint64_t> afte
     : authority_(authority),
       gone_(std::move(gone)),
       state_(after_sequence.has_value() ? State::kReading : State::kLive),
-      queued_(after_sequence.value_or(0)) {}
+      queued_(after_sequence) {}
 
 EventStream::~EventStream() {
   // Waits for a callback that is running, which may want the lock.
@@ -58,8 +58,11 @@ void EventStream::Happened(const AuthorityEvent& event) {
   {
     const std::lock_guard lock(mutex_);
     latest_ = std::max(latest_, event.sequence);
-    if (state_ != State::kLive || event.sequence <= queued_) return;
-    if (queue_.size() >= kLongestEventQueue) {
+    if (state_ != State::kLive || event.sequence <= queued_.value_or(0)) return;
+    if (queued_.has_value() && event.sequence != *queued_ + 1) {
+      // Something that nobody was told of was written in between.
+      state_ = State::kReading;
+    } else if (queue_.size() >= kLongestEventQueue) {
       EndWith(MakeError(Reason::kListenerTooSlow,
                         std::to_string(kLongestEventQueue) +
                             " decisions wait to be read; watch again after the last sequence that "
@@ -117,7 +120,7 @@ absl::Status EventStream::ReadMore() {
   std::uint64_t after = 0;
   {
     const std::lock_guard lock(mutex_);
-    after = queued_;
+    after = queued_.value_or(0);
   }
   std::vector<v1::Event> batch;
   const auto head =
@@ -139,7 +142,7 @@ absl::Status EventStream::ReadMore() {
     queue_.push_back(std::move(event));
   }
   // What happened by now was read; what happens from here on is seen by Happened.
-  if (batch.size() < kBatch && latest_ <= queued_) state_ = State::kLive;
+  if (batch.size() < kBatch && latest_ <= queued_.value_or(0)) state_ = State::kLive;
   return absl::OkStatus();
 }
 

@@ -54,7 +54,8 @@ class EventStream final : public grpc::ServerWriteReactor<v1::Event> {
   void Happened(const AuthorityEvent& event);
   // Sends the next message, or finishes, unless a message is on its way.
   void Advance();
-  // Fills the queue from the ledger. Called without the lock, and only while kReading.
+  // Fills the queue from the ledger. Called without the lock, and only while kReading; at times on
+  // the thread that tells of decisions: one batch, no waiting.
   absl::Status ReadMore();
   void EndWith(const absl::Status& status);  // with the lock
 
@@ -65,8 +66,10 @@ class EventStream final : public grpc::ServerWriteReactor<v1::Event> {
   std::mutex mutex_;
   // Guarded by mutex_.
   State state_;
-  bool busy_ = false;         // a message is on its way, or the ledger is being read
-  std::uint64_t queued_ = 0;  // the last sequence that was put into the queue
+  bool busy_ = false;  // a message is on its way, or the ledger is being read
+  // The last sequence that was put into the queue, or that the listener has; nothing before the
+  // first decision of a stream that began with none.
+  std::optional<std::uint64_t> queued_;
   std::uint64_t latest_ = 0;  // the last that happened
   std::deque<v1::Event> queue_;
   absl::Status end_;

@@ -146,6 +146,29 @@ TEST_F(EventStreamTest, WhatWasReadBeforeItIsToldIsNotToldAgain) {
   EXPECT_THAT(watch->Next(1), ElementsAre(3));
 }
 
+TEST_F(EventStreamTest, WhatWasWrittenAndNotToldIsReadBeforeWhatIsToldNext) {
+  const auto from_now_on = Begin();
+  const auto from_the_start = Begin(0);
+  Decide(1);
+  EXPECT_THAT(from_now_on->Next(1), ElementsAre(1));
+  EXPECT_THAT(from_the_start->Next(1), ElementsAre(1));
+  for (int i = 0; i < 600; ++i) authority_.Note("untold");
+  Decide(1);
+  Decide(1);
+  for (const auto* watch : {from_now_on.get(), from_the_start.get()}) {
+    std::uint64_t expected = 2;
+    for (const std::uint64_t sequence : watch->Next(602)) ASSERT_EQ(sequence, expected++);
+    EXPECT_EQ(expected, 604U);
+  }
+}
+
+TEST_F(EventStreamTest, TheFirstDecisionMayBeLateToo) {
+  const auto watch = Begin(0);
+  authority_.Note("untold");
+  Decide(1);
+  EXPECT_THAT(watch->Next(2), ElementsAre(1, 2));
+}
+
 TEST_F(EventStreamTest, ASlowListenerIsEndedAndToldSo) {
   const auto watch = Begin();
   // More than the connection holds: details are large.
