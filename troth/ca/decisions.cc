@@ -9,8 +9,6 @@
 namespace troth {
 namespace {
 
-constexpr size_t kPage = 200;
-
 absl::StatusOr<RequestRecord> PresentRequest(StoreReader& reader, const Sha256Digest& id) {
   absl::StatusOr<std::optional<RequestRecord>> found = reader.FindRequest(id);
   if (!found.ok()) return found.status();
@@ -60,19 +58,6 @@ absl::Status RejectIn(StoreTransaction& transaction, Change& change, const Sha25
   change.note.detail = "names=" + NamesText(record->names) + " why=" + record->decision_note;
   out = *std::move(record);
   return transaction.PutRequest(out);
-}
-
-absl::StatusOr<std::vector<RequestRecord>> PendingPage(AuthorityContext& context,
-                                                       const std::optional<Sha256Digest>& after) {
-  std::vector<RequestRecord> page;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    absl::StatusOr<std::vector<RequestRecord>> found =
-        reader.FindRequests({.state = RequestState::kPending, .after = after, .limit = kPage});
-    if (found.ok()) page = *std::move(found);
-    return found.status();
-  });
-  if (!read.ok()) return read;
-  return page;
 }
 
 Seconds PatienceFor(const AuthorityContext& context, const RequestRecord& record) {
@@ -132,14 +117,15 @@ absl::StatusOr<std::shared_ptr<Issuance>> IssuanceFor(AuthorityContext& context,
   if (!read.ok()) return read.status();
   absl::StatusOr<Asked> asked = AskedOf(*read, *profile);
   if (!asked.ok()) return asked.status();
-  auto issuance = std::make_shared<Issuance>(Issuance{.profile = profile,
-                                                      .reserved = &context.issuers.current().reserved,
-                                                      .asked = *std::move(asked),
-                                                      .now = context.clock.Now(),
-                                                      .request = record.id,
-                                                      .lineage = lineage,
-                                                      .action = NameOf(move),
-                                                      .actor = actor});
+  auto issuance =
+      std::make_shared<Issuance>(Issuance{.profile = profile,
+                                          .reserved = &context.issuers.current().reserved,
+                                          .asked = *std::move(asked),
+                                          .now = context.clock.Now(),
+                                          .request = record.id,
+                                          .lineage = lineage,
+                                          .action = NameOf(move),
+                                          .actor = actor});
   issuance->beside = [move](StoreTransaction& transaction, const Issuance& same, Change&) {
     return Decide(transaction, same, move);
   };
@@ -189,17 +175,12 @@ absl::StatusOr<RequestRecord> Reject(AuthorityContext& context, const Sha256Dige
 
 absl::Status ExpireRequests(AuthorityContext& context) {
   const Time now = context.clock.Now();
-  std::optional<Sha256Digest> after;
-  while (true) {
-    const absl::StatusOr<std::vector<RequestRecord>> page = PendingPage(context, after);
-    if (!page.ok()) return page.status();
-    for (const RequestRecord& record : *page) {
-      if (now < record.created_at + PatienceFor(context, record)) continue;
-      if (absl::Status status = Expire(context, record, now); !status.ok()) return status;
-    }
-    if (page->size() < kPage) return absl::OkStatus();
-    after = page->back().id;
-  }
+  return VisitRequests(context, {.state = RequestState::kPending},
+                       [&](const RequestRecord& record) {
+                         if (now < record.created_at + PatienceFor(context, record))
+                           return absl::OkStatus();
+                         return Expire(context, record, now);
+                       });
 }
 
 }  // namespace troth

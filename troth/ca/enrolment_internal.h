@@ -18,9 +18,6 @@ absl::StatusOr<IssuedCertificate> IssueOwn(AuthorityContext& context, const Publ
                                            Seconds lifetime);
 absl::Status CheckIssued(AuthorityContext& context, const Certificate& leaf);
 
-// The store's record of exactly this certificate. Errors: certificate_unknown, store_failed.
-absl::StatusOr<CertificateRecord> RecordOf(AuthorityContext& context, const Certificate& leaf);
-
 // Notes the requests of the last hour that came with tokens, as many as can be read in a moment.
 absl::Status LoadRecentRequests(AuthorityContext& context);
 

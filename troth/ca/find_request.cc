@@ -4,6 +4,7 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/ca/find_request_internal.h"
+#include "troth/ca/stored_records_internal.h"
 #include "troth/pki/digest.h"
 
 namespace troth {
@@ -11,7 +12,6 @@ namespace {
 
 constexpr size_t kLeastDigits = 8;
 constexpr size_t kMostCandidates = 10;
-constexpr size_t kPage = 500;
 
 bool IsBeginningOfId(std::string_view text) {
   return text.size() >= kLeastDigits && text.size() <= 2 * sizeof(Sha256Digest) &&
@@ -20,25 +20,12 @@ bool IsBeginningOfId(std::string_view text) {
          });
 }
 
-// Calls `visit` for every request that fits the filter.
-absl::Status VisitRequests(StoreReader& reader, RequestFilter filter,
-                           const std::function<void(RequestRecord)>& visit) {
-  filter.limit = kPage;
-  while (true) {
-    absl::StatusOr<std::vector<RequestRecord>> page = reader.FindRequests(filter);
-    if (!page.ok()) return page.status();
-    const bool last = page->size() < kPage;
-    if (!last) filter.after = page->back().id;
-    for (RequestRecord& record : *page) visit(std::move(record));
-    if (last) return absl::OkStatus();
-  }
-}
-
-absl::StatusOr<std::vector<RequestRecord>> Candidates(StoreReader& reader, std::string_view which) {
+absl::StatusOr<std::vector<RequestRecord>> Candidates(AuthorityContext& context,
+                                                      std::string_view which) {
   std::vector<RequestRecord> found;
   if (which.empty()) return found;
   if (const std::optional<Sha256Digest> id = ParseFingerprint(which)) {
-    absl::StatusOr<std::optional<RequestRecord>> record = reader.FindRequest(*id);
+    absl::StatusOr<std::optional<RequestRecord>> record = ReadRequestRecord(context, *id);
     if (!record.ok()) return record.status();
     if (record->has_value()) found.push_back(**std::move(record));
     return found;
@@ -46,12 +33,14 @@ absl::StatusOr<std::vector<RequestRecord>> Candidates(StoreReader& reader, std::
   const auto add = [&](RequestRecord record) {
     const bool known = std::ranges::find(found, record.id, &RequestRecord::id) != found.end();
     if (!known && found.size() <= kMostCandidates) found.push_back(std::move(record));
+    return absl::OkStatus();
   };
-  absl::Status status = VisitRequests(reader, {.name = std::string(which)}, add);
+  absl::Status status = VisitRequests(context, {.name = std::string(which)}, add);
   if (status.ok() && IsBeginningOfId(which)) {
     const std::string digits = ToLowerAscii(which);
-    status = VisitRequests(reader, {}, [&](RequestRecord record) {
-      if (FormatFingerprint(record.id).starts_with(digits)) add(std::move(record));
+    status = VisitRequests(context, {}, [&](RequestRecord record) {
+      if (!FormatFingerprint(record.id).starts_with(digits)) return absl::OkStatus();
+      return add(std::move(record));
     });
   }
   if (!status.ok()) return status;
@@ -61,22 +50,17 @@ absl::StatusOr<std::vector<RequestRecord>> Candidates(StoreReader& reader, std::
 }  // namespace
 
 absl::StatusOr<RequestRecord> FindRequest(AuthorityContext& context, std::string_view which) {
-  std::vector<RequestRecord> found;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    absl::StatusOr<std::vector<RequestRecord>> candidates = Candidates(reader, which);
-    if (candidates.ok()) found = *std::move(candidates);
-    return candidates.status();
-  });
-  if (!read.ok()) return read;
-  if (found.size() == 1) return std::move(found.front());
-  if (found.empty()) {
+  absl::StatusOr<std::vector<RequestRecord>> found = Candidates(context, which);
+  if (!found.ok()) return found.status();
+  if (found->size() == 1) return std::move(found->front());
+  if (found->empty()) {
     return MakeError(Reason::kRequestUnknown,
                      "expected the SHA-256 of a request, its first 8 or more digits, or its name; "
                      "got '" +
                          Printable(which) + "', which none has");
   }
   std::vector<std::string> texts;
-  for (const RequestRecord& record : found) {
+  for (const RequestRecord& record : *found) {
     if (texts.size() == kMostCandidates) {
       texts.emplace_back("...");
       break;

@@ -48,7 +48,8 @@ struct OrderedRecords {
 // Everything that a store holds.
 struct MemoryState {
   OrderedRecords<SerialNumber, CertificateRecord> certificates = {};
-  std::map<Sha256Digest, SerialNumber> certificate_of_request = {};  // the newest
+  // The newest, by request and token.
+  std::map<std::pair<Sha256Digest, std::string>, SerialNumber> certificate_of_request = {};
   std::map<SerialNumber, RevocationRecord> revocations = {};
   OrderedRecords<Sha256Digest, RequestRecord> requests = {};
   OrderedRecords<std::string, TokenRecord> tokens = {};
@@ -77,8 +78,8 @@ class MemoryTransaction final : public StoreTransaction {
   }
 
   absl::StatusOr<std::optional<CertificateRecord>> FindCertificateOfRequest(
-      const Sha256Digest& request) override {
-    const auto found = state_.certificate_of_request.find(request);
+      const Sha256Digest& request, std::string_view token) override {
+    const auto found = state_.certificate_of_request.find({request, std::string(token)});
     if (found == state_.certificate_of_request.end()) return std::optional<CertificateRecord>();
     return Optional(state_.certificates.Find(found->second));
   }
@@ -197,7 +198,7 @@ class MemoryTransaction final : public StoreTransaction {
     }
     Apply([kept = std::make_shared<const CertificateRecord>(certificate)](MemoryState& state) {
       state.certificates.Put(kept->serial, kept);
-      state.certificate_of_request.insert_or_assign(kept->request, kept->serial);
+      state.certificate_of_request.insert_or_assign({kept->request, kept->token}, kept->serial);
       state.names.insert(kept->names.begin(), kept->names.end());
     });
     return absl::OkStatus();
@@ -257,6 +258,7 @@ class MemoryTransaction final : public StoreTransaction {
 
   static bool Fits(const RequestRecord& request, const RequestFilter& filter) {
     return (!filter.state.has_value() || request.state == *filter.state) &&
+           (filter.profile.empty() || request.profile == filter.profile) &&
            (filter.name.empty() || request.name == filter.name) &&
            (!filter.key.has_value() || request.key == *filter.key) &&
            (filter.address.empty() || request.address == filter.address);

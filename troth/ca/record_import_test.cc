@@ -159,7 +159,7 @@ TEST_F(RecordImportTest, CertificatesThatAreValidAndTheNewestAreTakenAsTheyAre) 
   EXPECT_EQ(record->certificate_not_after, At("2026-11-27"));
   // The newest is what the same request gets.
   EXPECT_EQ(Read([&](StoreReader& reader) {
-              return reader.FindCertificateOfRequest(Sha256(request.body));
+              return reader.FindCertificateOfRequest(Sha256(request.body), "");
             })->serial,
             certificate.serial_number());
 }

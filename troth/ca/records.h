@@ -23,7 +23,9 @@ struct CertificateRecord {
   // The serial of the first certificate of this identity: a renewal inherits it. Equal to `serial`
   // for a first certificate.
   SerialNumber lineage;
-  Sha256Digest request = {};  // SHA-256 of the request as it was sent
+  // SHA-256 of the request as it was sent. Of a renewal of what a stored request got: that request,
+  // whose state decides on renewals.
+  Sha256Digest request = {};
   std::string token = {};     // TokenRecord::id that it was issued by; empty: none
   Time issued_at = {};
   Time not_after = {};

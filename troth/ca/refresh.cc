@@ -11,7 +11,6 @@
 namespace troth {
 namespace {
 
-constexpr size_t kPage = 200;
 constexpr std::uint64_t kMostAtOnce = 64;  // share a transaction, and a sync of the disk
 
 // How many are on their way.
@@ -44,37 +43,14 @@ class Window {
   std::uint64_t inside_ = 0, done_ = 0, refused_ = 0;
 };
 
-RequestFilter Approved() { return {.state = RequestState::kApproved, .limit = kPage}; }
-
-bool IsMeant(const RequestRecord& record, const RefreshSpec& spec) {
-  return record.certificate.has_value() && (spec.profile.empty() || spec.profile == record.profile);
-}
-
-absl::StatusOr<std::vector<RequestRecord>> ReadPage(AuthorityContext& context,
-                                                    const RequestFilter& filter) {
-  std::vector<RequestRecord> page;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    absl::StatusOr<std::vector<RequestRecord>> found = reader.FindRequests(filter);
-    if (found.ok()) page = *std::move(found);
-    return found.status();
-  });
-  if (!read.ok()) return read;
-  return page;
-}
-
 // Calls `visit` for every request that is meant, oldest first.
 absl::Status VisitMeant(AuthorityContext& context, const RefreshSpec& spec,
                         const std::function<void(const RequestRecord&)>& visit) {
-  RequestFilter filter = Approved();
-  while (true) {
-    const absl::StatusOr<std::vector<RequestRecord>> page = ReadPage(context, filter);
-    if (!page.ok()) return page.status();
-    for (const RequestRecord& record : *page) {
-      if (IsMeant(record, spec)) visit(record);
-    }
-    if (page->size() < kPage) return absl::OkStatus();
-    filter.after = page->back().id;
-  }
+  return VisitRequests(context, {.state = RequestState::kApproved, .profile = spec.profile},
+                       [&](const RequestRecord& record) {
+                         if (record.certificate.has_value()) visit(record);
+                         return absl::OkStatus();
+                       });
 }
 
 // A certificate that is still valid is not followed by one that ends earlier.

@@ -5,6 +5,7 @@
 #include "troth/base/strings.h"
 #include "troth/ca/enrolment_internal.h"
 #include "troth/ca/issuing_internal.h"
+#include "troth/ca/stored_records_internal.h"
 
 namespace troth {
 namespace {
@@ -56,10 +57,54 @@ absl::Status CheckSameNames(const Asked& asked, const Certificate& current) {
   return other(Join(got, ", "));
 }
 
+// A certificate, and the stored request that it, or what it renews, was issued for: most have none.
+struct Renewed {
+  CertificateRecord record;
+  std::optional<RequestRecord> request;
+};
+
+absl::StatusOr<std::optional<RequestRecord>> FindOrigin(StoreReader& reader,
+                                                        const Sha256Digest& id) {
+  absl::StatusOr<std::optional<RequestRecord>> found = reader.FindRequest(id);
+  // One that has no certificate waits, perhaps anew, or came to nothing. Anybody may have sent it,
+  // and it says nothing about who holds a certificate.
+  if (found.ok() && found->has_value() && !(*found)->certificate.has_value()) found->reset();
+  return found;
+}
+
+absl::StatusOr<Renewed> FindRenewed(StoreReader& reader, const Certificate& current) {
+  absl::StatusOr<CertificateRecord> record = RecordOf(reader, current);
+  if (!record.ok()) return record.status();
+  absl::StatusOr<std::optional<RequestRecord>> request = FindOrigin(reader, record->request);
+  if (!request.ok()) return request.status();
+  return Renewed{.record = *std::move(record), .request = *std::move(request)};
+}
+
+// An operator's no ends the renewals of what was approved before.
+absl::Status CheckNotRejected(const std::optional<RequestRecord>& request) {
+  if (!request.has_value() || Move(request->state, RequestMove::kRenew).ok()) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kRequestRejected, "the request " + FormatFingerprint(request->id) +
+                                                 ", which the certificate was issued for, is " +
+                                                 std::string(NameOf(request->state)) +
+                                                 "; it is not renewed: enrol anew, with a new key");
+}
+
+absl::StatusOr<Outcome> RenewUnlessRejected(StoreTransaction& transaction,
+                                            const Issuance& issuance) {
+  const absl::StatusOr<std::optional<RequestRecord>> request =
+      FindOrigin(transaction, issuance.request);
+  if (!request.ok()) return request.status();
+  if (absl::Status allowed = CheckNotRejected(*request); !allowed.ok()) return allowed;
+  return Outcome::kIssue;
+}
+
 absl::StatusOr<std::shared_ptr<Issuance>> MakeRenewal(AuthorityContext& context,
                                                       const Certificate& current,
                                                       std::string_view request,
-                                                      const CertificateRecord& record) {
+                                                      const Renewed& renewed) {
+  const CertificateRecord& record = renewed.record;
   const Time now = context.clock.Now();
   if (now > record.not_after) {
     return MakeError(Reason::kCertificateExpired, "the certificate ended on " +
@@ -71,6 +116,7 @@ absl::StatusOr<std::shared_ptr<Issuance>> MakeRenewal(AuthorityContext& context,
                      "the certificate " + record.serial.ToHex() +
                          ", or another of its identity, was revoked; it is not renewed");
   }
+  if (absl::Status allowed = CheckNotRejected(renewed.request); !allowed.ok()) return allowed;
   const Profile* const profile = context.options.profiles.Find(record.profile);
   if (profile == nullptr) {
     return MakeError(Reason::kNameNotPermitted,
@@ -85,30 +131,24 @@ absl::StatusOr<std::shared_ptr<Issuance>> MakeRenewal(AuthorityContext& context,
   asked->common_name = current.subject().common_name().value_or("");
   asked->names = current.alternative_names();
   asked->subject = current.subject();
-  return std::make_shared<Issuance>(Issuance{.profile = profile,
-                                             .reserved = &context.issuers.current().reserved,
-                                             .asked = *std::move(asked),
-                                             .now = now,
-                                             .request = Sha256(request),
-                                             .lineage = record.lineage,
-                                             .action = "renew"});
+  auto issuance =
+      std::make_shared<Issuance>(Issuance{.profile = profile,
+                                          .reserved = &context.issuers.current().reserved,
+                                          .asked = *std::move(asked),
+                                          .now = now,
+                                          .request = Sha256(request),
+                                          .lineage = record.lineage,
+                                          .action = "renew"});
+  if (renewed.request.has_value()) {
+    issuance->request = renewed.request->id;
+    issuance->beside = [](StoreTransaction& transaction, const Issuance& same, Change&) {
+      return RenewUnlessRejected(transaction, same);
+    };
+  }
+  return issuance;
 }
 
 }  // namespace
-
-absl::StatusOr<CertificateRecord> RecordOf(AuthorityContext& context, const Certificate& leaf) {
-  std::optional<CertificateRecord> record;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    absl::StatusOr<std::optional<CertificateRecord>> found =
-        reader.FindCertificate(leaf.serial_number());
-    if (found.ok()) record = *std::move(found);
-    return found.status();
-  });
-  if (!read.ok()) return read;
-  if (record.has_value() && record->der == leaf.der()) return *std::move(record);
-  return MakeError(Reason::kCertificateUnknown,
-                   "expected a certificate that this authority issued, got " + leaf.Describe());
-}
 
 void Renew(AuthorityContext& context, const Certificate& current, std::string_view request,
            std::optional<Seconds> lifetime, const Caller& caller, IssueDone done) {
@@ -117,13 +157,14 @@ void Renew(AuthorityContext& context, const Certificate& current, std::string_vi
                   .actor = ActorOf(caller, "anonymous"),
                   .subject = current.serial_number().ToHex(),
                   .caller = &caller};
-  const absl::StatusOr<CertificateRecord> record = RecordOf(context, current);
-  if (!record.ok()) return done(Refuse(context, refused, record.status()));
+  const absl::StatusOr<Renewed> renewed =
+      ReadFrom(context.store, [&](StoreReader& reader) { return FindRenewed(reader, current); });
+  if (!renewed.ok()) return done(Refuse(context, refused, renewed.status()));
   refused.standing = Standing::kKnown;
-  refused.actor = ActorOf(
-      caller, current.subject().empty() ? NamesText(record->names) : current.subject().ToString());
+  refused.actor = ActorOf(caller, current.subject().empty() ? NamesText(renewed->record.names)
+                                                            : current.subject().ToString());
   absl::StatusOr<std::shared_ptr<Issuance>> issuance =
-      MakeRenewal(context, current, request, *record);
+      MakeRenewal(context, current, request, *renewed);
   if (!issuance.ok()) return done(Refuse(context, refused, issuance.status()));
   (*issuance)->began = began;
   (*issuance)->lifetime = lifetime;
@@ -151,7 +192,8 @@ absl::StatusOr<IssuedCertificate> IssueOwn(AuthorityContext& context, const Publ
 }
 
 absl::Status CheckIssued(AuthorityContext& context, const Certificate& leaf) {
-  const absl::StatusOr<CertificateRecord> record = RecordOf(context, leaf);
+  const absl::StatusOr<CertificateRecord> record =
+      ReadFrom(context.store, [&](StoreReader& reader) { return RecordOf(reader, leaf); });
   if (!record.ok()) return record.status();
   if (context.revoked.Holds(record->serial, record->lineage)) {
     return MakeError(Reason::kCertificateRevoked, "the certificate " + record->serial.ToHex() +

@@ -140,5 +140,59 @@ TEST_F(RenewalTest, AProfileThatAllowsTheNamesNoMoreRenewsNoMore) {
   EXPECT_EQ(ReasonOf(Renew(first, Applicant({}).request).status()), Reason::kNameNotPermitted);
 }
 
+TEST_F(RenewalTest, RejectingAnApprovedRequestEndsItsRenewals) {
+  const Applicant db({"db.internal"});
+  ASSERT_TRUE(Submit(db.request).ok());
+  ASSERT_TRUE(admin_->Approve("db.internal", {}).ok());
+  const Certificate first = authority_->Fetch(db.id())->issued->certificate;
+  const auto second = Renew(first, Applicant({}).request);
+  ASSERT_TRUE(second.ok()) << second.status();
+  const auto third = Renew(second->certificate, db.request);
+  ASSERT_TRUE(third.ok()) << third.status();
+
+  ASSERT_TRUE(admin_->Reject("db.internal", "no more").ok());
+  for (const Certificate& each : {first, second->certificate, third->certificate}) {
+    EXPECT_EQ(ReasonOf(Renew(each, Applicant({}).request).status()), Reason::kRequestRejected);
+    EXPECT_TRUE(authority_->CheckIssued(each).ok()) << "it is not revoked";
+  }
+}
+
+TEST_F(RenewalTest, ARejectionThatComesBetweenCounts) {
+  const Applicant db({"db.internal"});
+  ASSERT_TRUE(Submit(db.request).ok());
+  ASSERT_TRUE(admin_->Approve("db.internal", {}).ok());
+  const Certificate first = authority_->Fetch(db.id())->issued->certificate;
+  HoldingStore& store = StartHolding();
+  store.hold = true;
+  std::promise<absl::StatusOr<IssuedCertificate>> renewed;
+  authority_->Renew(first, Applicant({}).request, {}, caller_,
+                    [&](auto issued) { renewed.set_value(std::move(issued)); });
+  store.hold = false;
+  ASSERT_TRUE(admin_->Reject("db.internal", "no more").ok());
+  store.Release();
+  EXPECT_EQ(ReasonOf(renewed.get_future().get().status()), Reason::kRequestRejected);
+}
+
+TEST_F(RenewalTest, ARequestThatGotNothingEndsNobodysRenewals) {
+  const Applicant db({"db.internal"});
+  const Certificate first = MustEnrol(db).certificate;
+  // Who has seen the request sends it again, without a token.
+  ASSERT_TRUE(Submit(db.request).ok());
+  EXPECT_TRUE(Renew(first, db.request).ok());
+  ASSERT_TRUE(admin_->Reject("db.internal", "who is this?").ok());
+  EXPECT_TRUE(Renew(first, db.request).ok());
+}
+
+TEST_F(RenewalTest, ARequestThatWaitsAnewDoesNotEndRenewals) {
+  const Applicant db({"db.internal"});
+  ASSERT_TRUE(Submit(db.request).ok());
+  ASSERT_TRUE(admin_->Approve("db.internal", kDay).ok());
+  const Certificate first = authority_->Fetch(db.id())->issued->certificate;
+  const Certificate second = Renew(first, Applicant({}).request)->certificate;
+  clock_.now += 2 * kDay;
+  ASSERT_EQ(Submit(db.request)->record.state, RequestState::kPending);
+  EXPECT_TRUE(Renew(second, Applicant({}).request).ok());
+}
+
 }  // namespace
 }  // namespace troth::ca_testing

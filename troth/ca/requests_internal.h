@@ -9,6 +9,7 @@
 #include "troth/ca/authority_context_internal.h"
 #include "troth/ca/issuing_internal.h"
 #include "troth/ca/operations.h"
+#include "troth/ca/stored_records_internal.h"
 
 namespace troth {
 
@@ -40,10 +41,5 @@ absl::Status ExpireRequests(AuthorityContext& context);
 absl::StatusOr<std::shared_ptr<Issuance>> IssuanceFor(AuthorityContext& context,
                                                       const RequestRecord& record, RequestMove move,
                                                       const std::string& actor);
-
-absl::StatusOr<std::optional<RequestRecord>> ReadRequestRecord(AuthorityContext& context,
-                                                               const Sha256Digest& id);
-absl::StatusOr<std::optional<CertificateRecord>> ReadCertificateRecord(AuthorityContext& context,
-                                                                       const SerialNumber& serial);
 
 }  // namespace troth

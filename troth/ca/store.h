@@ -16,8 +16,8 @@
 
 namespace troth {
 
-// Which certificates, newest first: in the reverse of the order in which they were added. Conditions
-// that are set must all hold.
+// Which certificates, newest first: in the reverse of the order in which they were added.
+// Conditions that are set must all hold.
 struct CertificateFilter {
   std::string name = {};  // exact, or a pattern with '*'
   std::string profile = {};
@@ -31,6 +31,7 @@ struct CertificateFilter {
 
 struct RequestFilter {
   std::optional<RequestState> state = {};
+  std::string profile = {};
   std::string name = {};  // exact
   std::optional<Sha256Digest> key = {};
   std::string address = {};
@@ -59,10 +60,10 @@ class StoreReader {
 
   virtual absl::StatusOr<std::optional<CertificateRecord>> FindCertificate(
       const SerialNumber& serial) = 0;
-  // The newest one that was issued for this request (SHA-256 as it was sent): how a request that
-  // is sent again gets the same certificate.
+  // The newest one that was issued for this request (SHA-256 as it was sent) with this token, or
+  // without one when that is empty: how a request that is sent again gets the same certificate.
   virtual absl::StatusOr<std::optional<CertificateRecord>> FindCertificateOfRequest(
-      const Sha256Digest& request) = 0;
+      const Sha256Digest& request, std::string_view token) = 0;
   virtual absl::StatusOr<std::vector<CertificateRecord>> FindCertificates(
       const CertificateFilter& filter) = 0;
   // `from` and every certificate that was added after it, oldest first, to `visit` until that says

@@ -330,21 +330,44 @@ TEST_P(StoreSuite, AFilterFindsWhatLookingAtEachWouldFind) {
 }
 
 TEST_P(StoreSuite, ARequestLeadsToItsNewestCertificate) {
-  const auto of = [&](std::uint64_t request) {
-    const auto found = Read(
-        [&](StoreReader& reader) { return reader.FindCertificateOfRequest(DigestOf(request)); });
+  const auto of = [&](std::uint64_t request, std::string_view token = "") {
+    const auto found = Read([&](StoreReader& reader) {
+      return reader.FindCertificateOfRequest(DigestOf(request), token);
+    });
     return found.ok() ? *found : std::nullopt;
   };
   for (std::uint64_t number = 1; number <= 12; ++number) {
     Write([&](StoreTransaction& transaction) {
       CertificateRecord record = TestCertificate(number);
       record.request = DigestOf(number % 4);
+      record.token = "";
       return transaction.AddCertificate(record);
     });
     EXPECT_EQ(of(number % 4)->serial, TestSerial(number));
   }
   EXPECT_EQ(of(1)->serial, TestSerial(9));
   EXPECT_EQ(of(4), std::nullopt);
+}
+
+TEST_P(StoreSuite, TheNewestCertificateOfARequestIsThatOfOneToken) {
+  const std::vector<std::string> tokens = {"one", "two", "", "one", "", "two", ""};
+  for (std::uint64_t number = 0; number < tokens.size(); ++number) {
+    Write([&](StoreTransaction& transaction) {
+      CertificateRecord record = TestCertificate(number);
+      record.request = DigestOf(7);
+      record.token = tokens[number];
+      return transaction.AddCertificate(record);
+    });
+  }
+  const auto of = [&](std::string_view token) {
+    const auto found = Read(
+        [&](StoreReader& reader) { return reader.FindCertificateOfRequest(DigestOf(7), token); });
+    return found.ok() && found->has_value() ? std::optional((*found)->serial) : std::nullopt;
+  };
+  EXPECT_EQ(of("one"), TestSerial(3));
+  EXPECT_EQ(of("two"), TestSerial(5));
+  EXPECT_EQ(of(""), TestSerial(6));
+  EXPECT_EQ(of("three"), std::nullopt);
 }
 
 TEST_P(StoreSuite, ANameIsKnownOnceAnythingHasHadIt) {
@@ -446,6 +469,7 @@ TEST_P(StoreSuite, RequestsAreListedInTheOrderInWhichTheyFirstCame) {
     Write([&](StoreTransaction& transaction) {
       RequestRecord request = TestRequest(number);
       request.state = kStates[number % 4];
+      if (number % 3 == 0) request.profile = "server";
       return transaction.PutRequest(request);
     });
   }
@@ -463,6 +487,14 @@ TEST_P(StoreSuite, RequestsAreListedInTheOrderInWhichTheyFirstCame) {
       {{}, names({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}), 12},
       {{.state = RequestState::kPending}, names({0, 4, 8}), 3},
       {{.state = RequestState::kExpired}, names({3, 7, 11}), 3},
+      {{.profile = "server"}, names({0, 3, 6, 9}), 4},
+      {{.profile = "serv"}, {}, 0},
+      {{.state = RequestState::kPending, .profile = "server"}, names({0}), 1},
+      {{.state = RequestState::kPending, .profile = "default", .address = "192.0.2.1"},
+       names({4, 8}),
+       2},
+      {{.profile = "server", .name = "waiting-3", .key = DigestOf(1'000'001)}, names({3}), 1},
+      {{.profile = "server", .after = DigestOf(3), .limit = 1}, names({6}), 4},
       {{.name = "waiting-5"}, names({5}), 1},
       {{.name = "waiting-5.web.internal"}, {}, 0},
       {{.name = "waiting-*"}, {}, 0},
@@ -728,7 +760,10 @@ TEST_P(StoreSuite, AReaderSeesOneMomentHoweverMuchIsWritten) {
               const bool there = number <= 5;
               EXPECT_EQ((*reader.FindCertificate(TestSerial(number))).has_value(), there) << number;
               EXPECT_EQ(*reader.IsNameKnown("host-" + std::to_string(number)), there) << number;
-              EXPECT_EQ((*reader.FindCertificateOfRequest(DigestOf(number))).has_value(), there);
+              const CertificateRecord certificate = TestCertificate(number);
+              EXPECT_EQ((*reader.FindCertificateOfRequest(certificate.request, certificate.token))
+                            .has_value(),
+                        there);
               if (!there) {
                 EXPECT_EQ(CountChanges(reader, number), 0);
               }

@@ -30,22 +30,30 @@ std::string NameOf(const Asked& asked) {
   return asked.names.empty() ? "" : asked.names.front().ToPlainString();
 }
 
+// Whether fewer than `most` of the profile's requests wait.
+absl::Status CheckRoomFor(StoreTransaction& transaction, const Profile& profile,
+                          const std::string& address, std::uint64_t most) {
+  // Most often all profiles together have fewer, which an index says alone.
+  RequestFilter filter{.state = RequestState::kPending, .address = address};
+  absl::StatusOr<std::uint64_t> waiting = transaction.CountRequests(filter);
+  if (waiting.ok() && *waiting >= most) {
+    filter.profile = profile.name;
+    waiting = transaction.CountRequests(filter);
+  }
+  if (!waiting.ok()) return waiting.status();
+  if (*waiting < most) return absl::OkStatus();
+  return MakeError(Reason::kTooManyRequests,
+                   std::to_string(*waiting) + " requests for the profile '" + profile.name + "' " +
+                       (address.empty() ? "in all" : "of " + Printable(address)) +
+                       " wait to be decided; expected fewer than " + std::to_string(most));
+}
+
 absl::Status CheckRoom(StoreTransaction& transaction, const Submission& submission) {
   const Profile& profile = *submission.profile;
-  const auto check = [&](RequestFilter filter, std::uint64_t most, std::string_view whose) {
-    filter.state = RequestState::kPending;
-    const absl::StatusOr<std::uint64_t> waiting = transaction.CountRequests(filter);
-    if (!waiting.ok()) return waiting.status();
-    if (*waiting < most) return absl::OkStatus();
-    return MakeError(Reason::kTooManyRequests,
-                     std::to_string(*waiting) + " requests " + std::string(whose) +
-                         " wait to be decided; expected fewer than " + std::to_string(most));
-  };
-  absl::Status status =
-      check({.address = submission.record.address}, profile.max_pending_per_address,
-            "of " + Printable(submission.record.address));
-  if (status.ok()) status = check({}, profile.max_pending, "in all");
-  return status;
+  absl::Status room = CheckRoomFor(transaction, profile, submission.record.address,
+                                   profile.max_pending_per_address);
+  if (room.ok()) room = CheckRoomFor(transaction, profile, "", profile.max_pending);
+  return room;
 }
 
 LedgerNote NoteOf(const Submission& submission, std::string_view action) {
@@ -151,14 +159,11 @@ absl::StatusOr<bool> IsAnyKnown(StoreReader& reader, const std::vector<std::stri
 absl::StatusOr<bool> CanBeIssuedAtOnce(AuthorityContext& context, const Asked& asked,
                                        const Submission& submission) {
   if (!IsDecidedAtOnce(asked, *submission.profile)) return false;
-  bool known = true;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    const absl::StatusOr<bool> found = IsAnyKnown(reader, submission.record.names);
-    if (found.ok()) known = *found;
-    return found.status();
+  const absl::StatusOr<bool> known = ReadFrom(context.store, [&](StoreReader& reader) {
+    return IsAnyKnown(reader, submission.record.names);
   });
-  if (!read.ok()) return read;
-  return !known;
+  if (!known.ok()) return known.status();
+  return !*known;
 }
 
 // Issues for a name that was never seen in any state; for another that came between, the request
@@ -298,30 +303,6 @@ absl::StatusOr<FetchedRequest> Fetch(AuthorityContext& context, const Sha256Dige
                      "there is no request " + FormatFingerprint(id) + "; send it first");
   }
   return WithCertificate(context, **std::move(record));
-}
-
-absl::StatusOr<std::optional<RequestRecord>> ReadRequestRecord(AuthorityContext& context,
-                                                               const Sha256Digest& id) {
-  std::optional<RequestRecord> record;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    absl::StatusOr<std::optional<RequestRecord>> found = reader.FindRequest(id);
-    if (found.ok()) record = *std::move(found);
-    return found.status();
-  });
-  if (!read.ok()) return read;
-  return record;
-}
-
-absl::StatusOr<std::optional<CertificateRecord>> ReadCertificateRecord(AuthorityContext& context,
-                                                                       const SerialNumber& serial) {
-  std::optional<CertificateRecord> record;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    absl::StatusOr<std::optional<CertificateRecord>> found = reader.FindCertificate(serial);
-    if (found.ok()) record = *std::move(found);
-    return found.status();
-  });
-  if (!read.ok()) return read;
-  return record;
 }
 
 }  // namespace troth

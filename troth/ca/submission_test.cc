@@ -144,6 +144,24 @@ TEST_F(SubmissionTest, WaitingRequestsAreCappedPerAddressAndInAll) {
   EXPECT_EQ(submit("192.0.2.3:1", "e.internal"), std::nullopt);
 }
 
+TEST_F(SubmissionTest, RequestsForOneProfileTakeNoRoomOfAnother) {
+  profiles_ = *Profiles::FromToml(
+      "[profiles.server]\nmax_pending = 2\nmax_pending_per_address = 1\n", profiles_);
+  Start();
+  const auto submit = [&](std::string address, std::string name, std::string_view profile) {
+    caller_.address = std::move(address);
+    return ReasonOf(Submit(Applicant({std::move(name)}).request, profile).status());
+  };
+  for (const char* name : {"a.internal", "b.internal", "c.internal"}) {
+    EXPECT_EQ(submit("192.0.2.1:1", name, "default"), std::nullopt);
+  }
+  EXPECT_EQ(submit("192.0.2.1:1", "d.internal", "server"), std::nullopt);
+  EXPECT_EQ(submit("192.0.2.1:1", "e.internal", "server"), Reason::kTooManyRequests);
+  EXPECT_EQ(submit("192.0.2.2:1", "f.internal", "server"), std::nullopt);
+  EXPECT_EQ(submit("192.0.2.3:1", "g.internal", "server"), Reason::kTooManyRequests);
+  EXPECT_EQ(submit("192.0.2.3:1", "h.internal", "default"), std::nullopt);
+}
+
 TEST_F(SubmissionTest, AnAddressIsLimitedWithoutItsPortAndAsANetwork) {
   for (const auto& [address, limited] : std::vector<std::pair<std::string, std::string>>{
            {"192.0.2.1:4711", "192.0.2.1"},

@@ -3,6 +3,7 @@
 #include "troth/base/reason.h"
 #include "troth/ca/enrolment_internal.h"
 #include "troth/ca/issuing_internal.h"
+#include "troth/ca/stored_records_internal.h"
 #include "troth/ca/token.h"
 #include "troth/pki/token_text.h"
 
@@ -15,19 +16,15 @@ constexpr size_t kPage = 512;
 
 absl::StatusOr<TokenRecord> FindToken(AuthorityContext& context, const std::string& id) {
   if (const std::shared_ptr<const TokenRecord> cached = context.tokens.Find(id)) return *cached;
-  std::optional<TokenRecord> record;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    absl::StatusOr<std::optional<TokenRecord>> found = reader.FindToken(id);
-    if (found.ok()) record = *std::move(found);
-    return found.status();
-  });
-  if (!read.ok()) return read;
-  if (!record.has_value()) {
+  absl::StatusOr<std::optional<TokenRecord>> record =
+      ReadFrom(context.store, [&](StoreReader& reader) { return reader.FindToken(id); });
+  if (!record.ok()) return record.status();
+  if (!record->has_value()) {
     return MakeError(Reason::kTokenInvalid,
                      "there is no token " + id + " here; expected one of this authority");
   }
-  context.tokens.Put(*record);
-  return *std::move(record);
+  context.tokens.Put(**record);
+  return **std::move(record);
 }
 
 // The certificate that this token got for this request within the hour.
@@ -35,11 +32,11 @@ absl::StatusOr<std::optional<CertificateRecord>> FindSame(const AuthorityContext
                                                           StoreReader& reader,
                                                           const Sha256Digest& request,
                                                           const std::string& token, Time now) {
-  absl::StatusOr<std::optional<CertificateRecord>> found = reader.FindCertificateOfRequest(request);
+  absl::StatusOr<std::optional<CertificateRecord>> found =
+      reader.FindCertificateOfRequest(request, token);
   if (!found.ok() || !found->has_value()) return found;
   const CertificateRecord& record = **found;
-  if (record.token != token || now > record.issued_at + RecentRequests::kPeriod ||
-      !IsGood(context, record, now)) {
+  if (now > record.issued_at + RecentRequests::kPeriod || !IsGood(context, record, now)) {
     found->reset();
   }
   return found;
@@ -104,20 +101,6 @@ bool MayHaveForgotten(const AuthorityContext& context, const TokenRecord& token,
   return token.uses != 0 && now < context.recent_since + RecentRequests::kPeriod;
 }
 
-absl::StatusOr<std::optional<CertificateRecord>> ReadSame(AuthorityContext& context,
-                                                          const Sha256Digest& request,
-                                                          const std::string& token, Time now) {
-  std::optional<CertificateRecord> same;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    absl::StatusOr<std::optional<CertificateRecord>> found =
-        FindSame(context, reader, request, token, now);
-    if (found.ok()) same = *std::move(found);
-    return found.status();
-  });
-  if (!read.ok()) return read;
-  return same;
-}
-
 }  // namespace
 
 void EnrolWithToken(AuthorityContext& context, std::string_view token, std::string_view request,
@@ -143,8 +126,9 @@ void EnrolWithToken(AuthorityContext& context, std::string_view token, std::stri
   enrolment->may_be_same =
       context.recent.Note(digest, now) || MayHaveForgotten(context, *record, now);
   if (enrolment->may_be_same) {
-    const absl::StatusOr<std::optional<CertificateRecord>> same =
-        ReadSame(context, digest, record->id, now);
+    const absl::StatusOr<std::optional<CertificateRecord>> same = ReadFrom(
+        context.store,
+        [&](StoreReader& reader) { return FindSame(context, reader, digest, record->id, now); });
     if (!same.ok()) return refuse(same.status());
     if (same->has_value()) return done(IssuedFrom(context, **same));
   }
@@ -190,19 +174,15 @@ absl::Status LoadRecentRequests(AuthorityContext& context) {
   bool complete = false;
   CertificateFilter filter{.limit = kPage};
   for (size_t read = 0; !complete && read < kMostRecent; read += kPage) {
-    std::vector<CertificateRecord> page;
-    const absl::Status status = context.store.Read([&](StoreReader& reader) {
-      absl::StatusOr<std::vector<CertificateRecord>> found = reader.FindCertificates(filter);
-      if (found.ok()) page = *std::move(found);
-      return found.status();
-    });
-    if (!status.ok()) return status;
-    complete = page.size() < kPage;
-    for (const CertificateRecord& record : page) {
+    const absl::StatusOr<std::vector<CertificateRecord>> page = ReadFrom(
+        context.store, [&](StoreReader& reader) { return reader.FindCertificates(filter); });
+    if (!page.ok()) return page.status();
+    complete = page->size() < kPage;
+    for (const CertificateRecord& record : *page) {
       if (record.issued_at < since) complete = true;
       if (!record.token.empty()) context.recent.Note(record.request, now);
     }
-    if (!page.empty()) filter.before = page.back().serial;
+    if (!page->empty()) filter.before = page->back().serial;
   }
   context.recent_since = complete ? since : now;
   return absl::OkStatus();

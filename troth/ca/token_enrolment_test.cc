@@ -203,6 +203,23 @@ TEST_F(TokenEnrolmentTest, TheSameRequestWithAnotherTokenOrSecretIsAnotherMatter
   EXPECT_NE(Enrol(AnyToken(), db.request)->certificate, first);
 }
 
+TEST_F(TokenEnrolmentTest, TheSameRequestAgainGetsItsTokensCertificateAfterOthersForIt) {
+  const Applicant db({"db.internal"});
+  const std::string one = AnyToken();
+  const std::string two = AnyToken();
+  const Certificate first = Enrol(one, db.request)->certificate;
+  const Certificate second = Enrol(two, db.request)->certificate;
+  ASSERT_TRUE(Renew(first, db.request).ok());
+  for (int restarted = 0; restarted < 2; ++restarted) {
+    for (const auto& [token, certificate] : {std::pair(one, first), std::pair(two, second)}) {
+      const auto again = Enrol(token, db.request);
+      ASSERT_TRUE(again.ok()) << again.status();
+      EXPECT_EQ(again->certificate, certificate);
+    }
+    Restart();
+  }
+}
+
 TEST_F(TokenEnrolmentTest, ARevokedCertificateIsNotGivenOutAgain) {
   const Applicant db({"db.internal"});
   const std::string token = AnyToken(5);

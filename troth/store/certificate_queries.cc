@@ -72,11 +72,13 @@ absl::StatusOr<std::optional<CertificateRecord>> SqliteQueries::FindCertificate(
 }
 
 absl::StatusOr<std::optional<CertificateRecord>> SqliteQueries::FindCertificateOfRequest(
-    const Sha256Digest& request) {
+    const Sha256Digest& request, std::string_view token) {
   const std::string_view digest = BytesOf(request);
-  const absl::StatusOr<std::optional<SqliteCursor>> row = FindRow(
-      IndexKind::kTerms, keys_.OfRequest(digest),
-      [digest](const SqliteCursor& cursor) { return cursor.Bytes(kCertificateRequest) == digest; });
+  const absl::StatusOr<std::optional<SqliteCursor>> row =
+      FindRow(IndexKind::kTerms, keys_.OfRequest(digest), [&](const SqliteCursor& cursor) {
+        return cursor.Bytes(kCertificateRequest) == digest &&
+               cursor.Bytes(kCertificateToken) == token;
+      });
   if (!row.ok()) return row.status();
   if (!row->has_value()) return std::optional<CertificateRecord>();
   return CertificateOf(**row);

@@ -16,7 +16,8 @@ inline constexpr std::string_view kCertificateColumns =
     "sequence, serial, names, profile, not_after, issuer, lineage, request, token, issued_at, der";
 // Columns that a search looks at before it reads a record.
 inline constexpr int kCertificateSequence = 0, kCertificateSerial = 1, kCertificateNames = 2,
-                     kCertificateProfile = 3, kCertificateNotAfter = 4, kCertificateRequest = 7;
+                     kCertificateProfile = 3, kCertificateNotAfter = 4, kCertificateRequest = 7,
+                     kCertificateToken = 8;
 absl::StatusOr<CertificateRecord> CertificateOf(const SqliteCursor& row);
 
 // serial, issuer, lineage, key, revoked_at, reason, not_after

@@ -44,6 +44,7 @@ std::string ConditionsOf(const RequestFilter& filter) {
   if (pending && filter.name.empty() && !filter.key) sql += " INDEXED BY requests_pending";
   sql += " WHERE 1";
   if (filter.state) sql += " AND state = " + std::to_string(static_cast<int>(*filter.state));
+  if (!filter.profile.empty()) sql += " AND profile = ?";
   if (!filter.name.empty()) {
     sql += " AND name = ? AND sequence IN (SELECT request FROM request_names WHERE name = ?)";
   }
@@ -53,6 +54,7 @@ std::string ConditionsOf(const RequestFilter& filter) {
 }
 
 void BindConditions(const RequestFilter& filter, SqliteCursor& cursor) {
+  if (!filter.profile.empty()) cursor.BindText(filter.profile);
   if (!filter.name.empty()) cursor.BindText(filter.name).BindText(filter.name);
   if (filter.key) cursor.BindBlob(BytesOf(*filter.key));
   if (!filter.address.empty()) cursor.BindText(filter.address);

@@ -31,7 +31,7 @@ class SqliteQueries {
 
   absl::StatusOr<std::optional<CertificateRecord>> FindCertificate(const SerialNumber& serial);
   absl::StatusOr<std::optional<CertificateRecord>> FindCertificateOfRequest(
-      const Sha256Digest& request);
+      const Sha256Digest& request, std::string_view token);
   absl::StatusOr<std::vector<CertificateRecord>> FindCertificates(const CertificateFilter& filter);
   absl::Status VisitCertificates(const std::optional<SerialNumber>& from,
                                  const std::function<bool(const CertificateRecord&)>& visit);

@@ -190,7 +190,7 @@ TEST_F(SqliteStoreCareTest, PruningRemovesWhatExpired) {
       for (std::uint64_t number = 1; number <= kPieces; ++number) {
         const CertificateRecord& record = IssuedCertificate(number);
         EXPECT_EQ((*reader.FindCertificate(record.serial)).has_value(), expected.contains(number));
-        EXPECT_EQ((*reader.FindCertificateOfRequest(record.request)).has_value(),
+        EXPECT_EQ((*reader.FindCertificateOfRequest(record.request, record.token)).has_value(),
                   expected.contains(number));
         // A name that was ever used is not "previously unseen".
         EXPECT_TRUE(*reader.IsNameKnown(record.names[0])) << number;
