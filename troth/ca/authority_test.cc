@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
@@ -128,7 +132,7 @@ TEST_F(AuthorityOpeningTest, ANewIssuerIsTakenOverWhileItRuns) {
   const Certificate before = MustEnrol(Applicant({"old.internal"})).certificate;
   const Certificate first_issuer = authority_->issuer();
   clock_.now += kDay;
-  ASSERT_TRUE(RenewIssuer(folder_, kYear, nullptr, nullptr, clock_).ok());
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, nullptr, {}, clock_).ok());
   KeepHouse();
   EXPECT_NE(authority_->issuer(), first_issuer);
   EXPECT_THAT(authority_->IssuerNumbers(), testing::ElementsAre(2U, 1U, 0U));
@@ -148,6 +152,38 @@ TEST_F(AuthorityOpeningTest, ANewIssuerIsTakenOverWhileItRuns) {
   EXPECT_THAT(authority_->IssuerNumbers(), testing::ElementsAre(2U, 1U, 0U));
   EXPECT_NE((*authority_->CurrentCrl(1))->Find(before.serial_number()), nullptr);
   EXPECT_EQ(Ledger("issuer").size(), 3U);
+}
+
+TEST_F(AuthorityOpeningTest, AnIssuerThatCannotBeTakenOverIsSaidOnceAndTakenWhenItCan) {
+  std::vector<std::string> log;
+  SetLogSink([&](const LogEntry& entry) { log.push_back(entry.message); });
+  const auto said = [&](const char* what) { return std::ranges::count(log, what); };
+  clock_.now += kDay;
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, nullptr, {}, clock_).ok());
+  const std::string whole = Content(folder_.IssuerCertificate());
+  ASSERT_TRUE(
+      WriteFile(folder_.IssuerCertificate(), "damaged", {.overwrite = Overwrite::kReplace}).ok());
+  for (int i = 0; i < 5; ++i) KeepHouse();
+  EXPECT_EQ(said("issuers not read again"), 1);
+  EXPECT_EQ(said("issuer"), 0);
+
+  // Its list cannot be written at first: it is taken over once all the same.
+  ASSERT_EQ(mkdir(folder_.CrlFile(2).c_str(), 0755), 0);
+  ASSERT_TRUE(
+      WriteFile(folder_.IssuerCertificate(), whole, {.overwrite = Overwrite::kReplace}).ok());
+  for (int i = 0; i < 3; ++i) KeepHouse();
+  EXPECT_EQ(said("issuer"), 1);
+  EXPECT_THAT(authority_->IssuerNumbers(), testing::ElementsAre(2U, 1U, 0U));
+  EXPECT_FALSE(authority_->CurrentCrl(2).ok());
+  ASSERT_EQ(rmdir(folder_.CrlFile(2).c_str()), 0);
+  for (int i = 0; i < 1000 && !authority_->CurrentCrl(2).ok(); ++i) {
+    KeepHouse();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(authority_->CurrentCrl(2).ok());
+  EXPECT_EQ(said("revocation list not renewed"), 1);
+  EXPECT_EQ(said("issuer"), 1);
+  SetLogSink([](const LogEntry&) {}, LogLevel::kError);
 }
 
 TEST_F(AuthorityOpeningTest, AnIssuersNameIsNoLeafs) {
@@ -247,7 +283,7 @@ TEST_F(AuthorityOpeningTest, ItsThreadKeepsHouse) {
       std::make_unique<SharedStore>(store_));
   ASSERT_TRUE(opened.ok()) << opened.status();
   const Certificate before = (*opened)->issuer();
-  ASSERT_TRUE(RenewIssuer(folder_, kYear, nullptr, nullptr, clock_).ok());
+  ASSERT_TRUE(RenewIssuer(folder_, kYear, nullptr, {}, clock_).ok());
   for (int i = 0; i < 1000 && (*opened)->issuer() == before; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }

@@ -7,6 +7,8 @@
 #include "troth/base/strings.h"
 #include "troth/ca/crl_file.h"
 #include "troth/ca/crl_keeper_internal.h"
+#include "troth/ca/retry_pause_internal.h"
+#include "troth/ca/revoked_list.h"
 #include "troth/ca/templates.h"
 
 namespace troth {
@@ -33,24 +35,12 @@ absl::StatusOr<std::uint64_t> NextNumber(AuthorityContext& context, std::uint32_
   return *number;
 }
 
-absl::StatusOr<std::vector<RevokedEntry>> EntriesOf(AuthorityContext& context, std::uint32_t issuer,
-                                                    Time since) {
-  std::vector<RevokedEntry> entries;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
-    const absl::StatusOr<std::vector<RevocationRecord>> found = reader.Revocations(issuer, since);
-    if (!found.ok()) return found.status();
-    entries.reserve(found->size());
-    for (const RevocationRecord& record : *found) {
-      entries.push_back({record.serial, record.revoked_at, record.reason});
-    }
-    return absl::OkStatus();
-  });
-  if (!read.ok()) return read;
-  return entries;
-}
-
 bool SignsLists(const NumberedIssuer& issuer) {
   return issuer.signer != nullptr && CanSignLists(issuer.certificate);
+}
+
+bool HasEnded(const NumberedIssuer& issuer, Time now) {
+  return now > issuer.certificate.validity().not_after;
 }
 
 }  // namespace
@@ -70,14 +60,14 @@ absl::Status CrlKeeper::MakeAll() {
   std::set<std::uint32_t> own;
   const Time now = context_.clock.Now();
   for (const NumberedIssuer& issuer : context_.issuers.current().all) {
-    if (now > issuer.certificate.validity().not_after) continue;
+    if (HasEnded(issuer, now)) continue;
     if (SignsLists(issuer)) {
       own.insert(issuer.number);
     } else {
       ReadFromFolder(issuer);
     }
   }
-  return Renew(own);
+  return Renew(own).status();
 }
 
 void CrlKeeper::ReadFromFolder(const NumberedIssuer& issuer) {
@@ -89,13 +79,18 @@ void CrlKeeper::ReadFromFolder(const NumberedIssuer& issuer) {
   entries_[issuer.number].list = std::move(shared);
 }
 
-absl::Status CrlKeeper::Renew(const std::set<std::uint32_t>& issuers) {
+absl::StatusOr<std::set<std::uint32_t>> CrlKeeper::Renew(const std::set<std::uint32_t>& issuers) {
+  const Time now = context_.clock.Now();
+  std::set<std::uint32_t> left_out;
   std::map<std::uint32_t, std::uint64_t> targets;
   std::unique_lock lock(mutex_);
   for (const std::uint32_t number : issuers) {
     const NumberedIssuer* const issuer = context_.issuers.current().Find(number);
+    if (issuer != nullptr && HasEnded(*issuer, now)) continue;
     if (issuer != nullptr && SignsLists(*issuer)) {
       targets[number] = ++entries_[number].wanted;
+    } else {
+      left_out.insert(number);
     }
   }
   changed_.notify_all();
@@ -106,15 +101,24 @@ absl::Status CrlKeeper::Renew(const std::set<std::uint32_t>& issuers) {
     if (entry.done < target) return MakeError(Reason::kStoreFailed, "the authority is closing");
     status.Update(entry.outcome);
   }
-  return status;
+  if (!status.ok()) return status;
+  return left_out;
+}
+
+bool CrlKeeper::IsDue(const Entry& entry, Time now, SteadyTime steady_now) {
+  if (!entry.outcome.ok()) return steady_now >= entry.made + PauseAfter(entry.failures);
+  return now >= entry.due || (entry.list != nullptr && now < entry.list->this_update());
 }
 
 void CrlKeeper::RenewDue() {
   const Time now = context_.clock.Now();
+  const SteadyTime steady_now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
   for (auto& [number, entry] : entries_) {
     if (entry.done == 0 || entry.wanted != entry.done) continue;
-    if (now >= entry.due || !entry.outcome.ok()) ++entry.wanted;
+    const NumberedIssuer* const issuer = context_.issuers.current().Find(number);
+    if (issuer == nullptr || HasEnded(*issuer, now)) continue;
+    if (IsDue(entry, now, steady_now)) ++entry.wanted;
   }
   changed_.notify_all();
 }
@@ -158,6 +162,14 @@ void CrlKeeper::Run() {
     Entry& entry = entries_[*number];
     entry.done = target;
     entry.made = std::chrono::steady_clock::now();
+    entry.failures = outcome.ok() ? 0 : entry.failures + 1;
+    // Said once for each reason, however often it is tried.
+    if (!outcome.ok() && outcome != entry.outcome) {
+      Log(LogLevel::kError, "revocation list not renewed",
+          {{"issuer", std::to_string(*number)},
+           {"reason", CodeOf(outcome)},
+           {"message", ToStd(outcome.message())}});
+    }
     entry.outcome = std::move(outcome);
     changed_.notify_all();
   }
@@ -169,7 +181,7 @@ absl::StatusOr<Crl> CrlKeeper::Make(const NumberedIssuer& issuer) {
   if (!number.ok()) return number.status();
   // RFC 5280 section 3.3: an entry is on one more list after its certificate has ended.
   absl::StatusOr<std::vector<RevokedEntry>> entries =
-      EntriesOf(context_, issuer.number, now - context_.options.crl_lifetime);
+      RevokedOf(context_.store, issuer.number, now - context_.options.crl_lifetime);
   if (!entries.ok()) return entries.status();
   const Time end =
       std::min(now + context_.options.crl_lifetime, issuer.certificate.validity().not_after);
@@ -182,16 +194,13 @@ absl::StatusOr<Crl> CrlKeeper::Make(const NumberedIssuer& issuer) {
 
 absl::Status CrlKeeper::MakeAndPublish(std::uint32_t number) {
   const NumberedIssuer* const issuer = context_.issuers.current().Find(number);
-  if (issuer == nullptr || !SignsLists(*issuer)) return absl::OkStatus();
-  const Time due = context_.clock.Now() + context_.options.crl_lifetime / 2;
+  const Time now = context_.clock.Now();
+  if (issuer == nullptr || !SignsLists(*issuer) || HasEnded(*issuer, now)) return absl::OkStatus();
+  const Time due = now + context_.options.crl_lifetime / 2;
   absl::StatusOr<Crl> list = Make(*issuer);
   absl::Status status = list.status();
   if (status.ok()) status = WriteCrl(context_.options.folder.CrlFile(number), *list);
   if (!status.ok()) {
-    Log(LogLevel::kError, "revocation list not renewed",
-        {{"issuer", std::to_string(number)},
-         {"reason", CodeOf(status)},
-         {"message", ToStd(status.message())}});
     return WithContext(status, "the revocation list of issuer " + std::to_string(number) +
                                    " could not be renewed");
   }

@@ -31,9 +31,11 @@ class CrlKeeper {
   // Makes every list that it can, before anything is served; also when issuers have changed.
   absl::Status MakeAll();
   // Returns when lists of these issuers are in force that hold everything that is in the store now.
-  // Those whose key is not here are left out. Waits for at most `kGap` and the signing.
-  absl::Status Renew(const std::set<std::uint32_t>& issuers);
-  // Has lists made that are at half their life, or whose making failed. Does not wait.
+  // Answers those that no list can be made of here: their key is elsewhere, or may not sign lists.
+  // Who has ended needs no list any more. Waits for at most `kGap` and the signing.
+  absl::StatusOr<std::set<std::uint32_t>> Renew(const std::set<std::uint32_t>& issuers);
+  // Has lists made that are at half their life or, made with a clock that was ahead, in the future,
+  // and after a pause those whose making failed. Does not wait.
   void RenewDue();
   // Errors: file_not_found.
   absl::StatusOr<std::shared_ptr<const Crl>> Current(std::uint32_t issuer) const;
@@ -46,11 +48,13 @@ class CrlKeeper {
     SteadyTime made = {};
     std::uint64_t wanted = 0, done = 0;  // counts of calls: lists are made until they are equal
     absl::Status outcome = {};           // of the last making
+    unsigned failures = 0;               // in a row
   };
 
   void Run();
   // The issuer whose list is to be made now; or how long to wait, when one will be.
   std::optional<std::uint32_t> NextWanted(SteadyTime now, SteadyTime& wake) const;
+  static bool IsDue(const Entry& entry, Time now, SteadyTime steady_now);
   absl::StatusOr<Crl> Make(const NumberedIssuer& issuer);
   absl::Status MakeAndPublish(std::uint32_t number);
   void ReadFromFolder(const NumberedIssuer& issuer);

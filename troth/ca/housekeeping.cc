@@ -6,6 +6,7 @@
 #include "troth/ca/housekeeping_internal.h"
 #include "troth/ca/ledger_head_internal.h"
 #include "troth/ca/requests_internal.h"
+#include "troth/ca/retry_pause_internal.h"
 
 namespace troth {
 namespace {
@@ -90,20 +91,31 @@ void Housekeeper::TakeOverIssuer(Time now) {
   if (context_.options.settings.one_tier) return;
   const std::optional<FileVersion> version = VersionOf(context_.options.folder.IssuerCertificate());
   if (version == issuer_file_) return;
-  absl::StatusOr<AuthorityKeys> keys =
-      OpenAuthority(context_.options.folder, context_.options.ask, now);
-  absl::Status status = keys.status();
-  if (status.ok()) {
-    status =
-        context_.issuers.Load(*std::move(keys), context_.options.settings, context_.store, now);
+  const auto steady_now = std::chrono::steady_clock::now();
+  if (version != failed_.version) failed_ = {.version = version};
+  if (failed_.times > 0 && steady_now < failed_.last + PauseAfter(failed_.times)) return;
+  if (absl::Status status = LoadIssuers(now); !status.ok()) {
+    if (status != failed_.why)
+      LogFailure("issuers not read again", status);  // once for each reason
+    failed_.why = std::move(status);
+    failed_.last = steady_now;
+    ++failed_.times;
+    return;
   }
-  if (status.ok()) status = lists_.MakeAll();
-  LogFailure("issuers not read again", status);
-  if (!status.ok()) return;  // once more in a second
   issuer_file_ = version;
+  failed_ = {};
   Log(LogLevel::kInfo, "issuer",
       {{"certificate", context_.issuers.current().current().certificate.Describe()},
        {"number", std::to_string(context_.issuers.current().current().number)}});
+  // It says itself what it cannot make, and goes on trying.
+  lists_.MakeAll().IgnoreError();
+}
+
+absl::Status Housekeeper::LoadIssuers(Time now) {
+  absl::StatusOr<AuthorityKeys> keys =
+      OpenAuthority(context_.options.folder, context_.options.ask, now);
+  if (!keys.ok()) return keys.status();
+  return context_.issuers.Load(*std::move(keys), context_.options.settings, context_.store, now);
 }
 
 void Housekeeper::NoteSkippedRefusals(Time now) {

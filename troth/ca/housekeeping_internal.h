@@ -1,6 +1,7 @@
 // What an authority does by itself.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -34,13 +35,21 @@ class Housekeeper {
   void Run();
   bool IsMinuteOver(Time now);
   void TakeOverIssuer(Time now);
+  absl::Status LoadIssuers(Time now);
   void NoteSkippedRefusals(Time now);
   void TryStore();
   void WarnDaily(Time now);
 
   AuthorityContext& context_;
   CrlKeeper& lists_;
-  std::optional<FileVersion> issuer_file_;
+  std::optional<FileVersion> issuer_file_;  // as it was taken over
+  // Of the version that could not be taken over.
+  struct Failed {
+    std::optional<FileVersion> version = {};
+    absl::Status why = {};
+    unsigned times = 0;
+    std::chrono::steady_clock::time_point last = {};
+  } failed_;
   Time minute_ = {};
   Time warned_ = {};
   std::uint64_t written_head_ = 0;

@@ -23,6 +23,8 @@ namespace troth {
 struct CertificateStatus {
   CertificateRecord record;
   std::optional<RevocationRecord> revocation = {};
+  // Of Revoke: why no revocation list says it yet, and what to do; else empty.
+  std::string warning = {};
 };
 
 struct RequestStatus {
@@ -43,7 +45,8 @@ struct RefreshSpec {
   std::optional<Seconds> lifetime = {};
   std::string profile = {};  // only requests of this one
 };
-// Of `total` requests, how many have a new certificate and how many were left alone: in the end all.
+// Of `total` requests, how many have a new certificate and how many were left alone: in the end
+// all.
 struct RefreshProgress {
   std::uint64_t done = 0, total = 0, refused = 0;
 };

@@ -3,11 +3,14 @@
 #include <set>
 #include <utility>
 
-#include "troth/base/encoding.h"
 #include "troth/base/log.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/ca/crl_file.h"
+#include "troth/ca/files_internal.h"
+#include "troth/ca/issuing_internal.h"
 #include "troth/ca/revocations_internal.h"
+#include "troth/ca/revoked_list.h"
 #include "troth/pki/revocation_reason.h"
 
 namespace troth {
@@ -16,17 +19,6 @@ namespace {
 constexpr std::string_view kAction = "revoke";
 constexpr size_t kPage = 200;
 constexpr size_t kMostCandidates = 10;
-
-std::optional<SerialNumber> SerialFromHex(std::string_view text) {
-  const std::optional<std::string> octets = FromHex(text);
-  if (!octets.has_value() || octets->empty()) return std::nullopt;
-  // ToHex leaves out the octet that keeps a number positive.
-  const bool high = (static_cast<unsigned char>(octets->front()) & 0x80) != 0;
-  absl::StatusOr<SerialNumber> serial =
-      SerialNumber::FromDerContent(high ? std::string(1, '\0') + *octets : *octets);
-  if (!serial.ok()) return std::nullopt;
-  return *std::move(serial);
-}
 
 // Every certificate that has exactly this name and fits `accept`, newest first.
 absl::StatusOr<std::vector<CertificateRecord>> FindByName(
@@ -56,10 +48,6 @@ bool IsGiven(int reason) {
   return std::ranges::find(names, NameOfRevocationReason(reason)) != names.end();
 }
 
-bool IsValidNow(const AuthorityContext& context, const CertificateRecord& record, Time now) {
-  return now <= record.not_after && !context.revoked.Holds(record.serial, record.lineage);
-}
-
 std::string Candidates(const std::vector<CertificateRecord>& records) {
   std::vector<std::string> texts;
   for (const CertificateRecord& record : records) {
@@ -78,7 +66,7 @@ absl::StatusOr<std::vector<CertificateRecord>> Targets(AuthorityContext& context
       FindWhich(context, spec.which, {.expires_after = now});
   if (!found.ok()) return found;
   if (found->size() == 1 && found->front().serial == SerialFromHex(spec.which)) return found;
-  std::erase_if(*found, [&](const auto& record) { return !IsValidNow(context, record, now); });
+  std::erase_if(*found, [&](const auto& record) { return !IsGood(context, record, now); });
   if (found->empty()) {
     return MakeError(Reason::kCertificateUnknown, "no certificate of '" + Printable(spec.which) +
                                                       "' is valid now; nothing is to be revoked");
@@ -209,6 +197,47 @@ absl::Status RevokeEach(AuthorityContext& context, std::vector<CertificateRecord
   return status;
 }
 
+// Why no list can be made that says what is revoked of this issuer.
+std::string WhyNotListed(const AuthorityContext& context, std::uint32_t number) {
+  const std::string begin =
+      "it is renewed no more, but no revocation list says yet that it is "
+      "revoked: ";
+  const IssuerSet& issuers = context.issuers.current();
+  const NumberedIssuer* const issuer = issuers.Find(number);
+  if (issuer == nullptr) return begin + "its issuer is not known here";
+  const Certificate& certificate = issuer->certificate;
+  if (!CanSignLists(certificate)) {
+    return begin + certificate.subject().ToString() +
+           ", which issued it, may not sign lists (its keyUsage lacks cRLSign)";
+  }
+  if (number == issuers.root().number) {
+    return begin +
+           "the root issued it, and signs its list only with a new issuer; run `troth issuer "
+           "renew` "
+           "or, where the root's key is elsewhere, `troth issuer request`, `sign` and `activate`";
+  }
+  return begin + "the key of " + certificate.subject().ToString() +
+         ", which issued it, is not here; put " +
+         Quoted(context.options.folder.OlderIssuerKey(certificate.public_key())) +
+         " back, and start the authority again";
+}
+
+// Says of what is valid still, and on no list, that it is not.
+void WarnOfUnlisted(const AuthorityContext& context, const CrlKeeper& lists,
+                    const std::set<std::uint32_t>& left_out,
+                    std::vector<CertificateStatus>& revoked) {
+  const Time now = context.clock.Now();
+  for (CertificateStatus& one : revoked) {
+    const CertificateRecord& record = one.record;
+    if (!left_out.contains(record.issuer) || now > record.not_after) continue;
+    const absl::StatusOr<std::shared_ptr<const Crl>> list = lists.Current(record.issuer);
+    if (list.ok() && (*list)->Find(record.serial) != nullptr) continue;
+    one.warning = WhyNotListed(context, record.issuer);
+    Log(LogLevel::kWarning, "revoked, but on no list",
+        {{"serial", record.serial.ToHex()}, {"message", one.warning}});
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<CertificateRecord>> FindWhich(AuthorityContext& context,
@@ -268,9 +297,10 @@ absl::StatusOr<std::vector<CertificateStatus>> Revoke(AuthorityContext& context,
   }
   std::set<std::uint32_t> issuers;
   for (const CertificateStatus& one : done) issuers.insert(one.record.issuer);
-  const absl::Status listed = lists.Renew(issuers);
+  const absl::StatusOr<std::set<std::uint32_t>> left_out = lists.Renew(issuers);
   if (!status.ok()) return refuse(status);
-  if (!listed.ok()) return WithContext(listed, "revoked");
+  if (!left_out.ok()) return WithContext(left_out.status(), "revoked");
+  WarnOfUnlisted(context, lists, *left_out, done);
   return done;
 }
 

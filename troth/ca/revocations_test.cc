@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -7,6 +8,9 @@
 #include "troth/base/reason.h"
 #include "troth/ca/authority_testing.h"
 #include "troth/ca/crl_file.h"
+#include "troth/ca/key_pair_files.h"
+#include "troth/ca/record_import.h"
+#include "troth/ca/revoked_list.h"
 
 namespace troth::ca_testing {
 namespace {
@@ -259,6 +263,107 @@ TEST_F(RevocationsTest, AnEntryLeavesTheListAfterItsCertificateHasEnded) {
   Restart();
   EXPECT_FALSE(IsListed(db));
   EXPECT_EQ(ReasonOf(authority_->CheckIssued(db)), Reason::kCertificateRevoked);
+}
+
+// As after a start in a bad moment, or without a battery.
+TEST_F(RevocationsTest, AClockThatWasAheadLeavesNoListInTheFutureAndNoEntryBehind) {
+  const Certificate db = Enrol(AnyToken(), Applicant({"db.internal"}).request, kDay)->certificate;
+  ASSERT_TRUE(admin_->Revoke({.which = "db.internal"}).ok());
+  const auto keep_until = [&](const auto& condition) {
+    for (int i = 0; i < 500 && !condition(); ++i) {
+      KeepHouse();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return condition();
+  };
+  clock_.now += 30 * kDay;
+  ASSERT_TRUE(keep_until([&] { return List()->this_update() > clock_.now - kDay; }));
+  EXPECT_FALSE(IsListed(db));
+  const std::uint64_t ahead = NumberOf(*List());
+  clock_.now -= 30 * kDay;
+  EXPECT_TRUE(keep_until([&] { return List()->this_update() <= clock_.now; }));
+  EXPECT_EQ(List()->next_update(), clock_.now + crl_lifetime_);
+  EXPECT_TRUE(IsListed(db));
+  EXPECT_GT(NumberOf(*List()), ahead);
+}
+
+TEST_F(RevocationsTest, AnIssuerThatHasEndedNeedsNoListAnyMore) {
+  const Certificate db = MustEnrol(Applicant({"db.internal"})).certificate;
+  const std::string before = List()->der();
+  std::vector<std::string> errors;
+  SetLogSink([&](const LogEntry& entry) { errors.push_back(entry.message); }, LogLevel::kError);
+  clock_.now = authority_->issuer().validity().not_after + kDay;
+  for (int i = 0; i < 3; ++i) KeepHouse();
+  const auto revoked = admin_->Revoke({.which = db.serial_number().ToHex()});
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_EQ(revoked->front().warning, "");
+  EXPECT_EQ(List()->der(), before);
+  EXPECT_THAT(errors, testing::IsEmpty());
+  SetLogSink([](const LogEntry&) {}, LogLevel::kError);
+}
+
+TEST_F(RevocationsTest, AListThatCannotBeMadeIsSaidOnceAndMadeWhenItCan) {
+  std::vector<std::string> errors;
+  SetLogSink(
+      [&](const LogEntry& entry) {
+        if (entry.message == "revocation list not renewed") errors.push_back(entry.message);
+      },
+      LogLevel::kError);
+  const std::string first = List()->der();
+  clock_.now += crl_lifetime_ / 2;
+  store_->FailWrites(true);
+  const auto end = std::chrono::steady_clock::now() + 4 * CrlKeeper::kGap;
+  while (std::chrono::steady_clock::now() < end) {
+    KeepHouse();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  store_->FailWrites(false);
+  for (int i = 0; i < 1000 && List()->der() == first; ++i) {
+    KeepHouse();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_NE(List()->der(), first);
+  EXPECT_EQ(errors.size(), 1U);
+  SetLogSink([](const LogEntry&) {}, LogLevel::kError);
+}
+
+// What the root itself signed, as after an import, is on no list before the root signs one.
+TEST_F(RevocationsTest, WhatNoListCanSayYetIsSaidToTheOperator) {
+  const Signer root = *Signer::Create(authority_->root(), *ReadKeyFile(folder_.RootKey(), nullptr));
+  const auto key = PrivateKey::Generate(KeyType::kP256);
+  const Certificate old = *Issue({.serial = SerialNumber::Generate(clock_.now),
+                                  .subject = *DistinguishedName::FromCommonName("old.internal"),
+                                  .validity = {clock_.now, clock_.now + kDay},
+                                  .public_key = key->public_key()},
+                                 root);
+  RecordImport records(*store_, authority_->root(), "default", clock_.now);
+  ASSERT_TRUE(records.AddCertificate(old.ToPem(), "old").ok());
+  ASSERT_TRUE(records.Finish().ok());
+  MustEnrol(Applicant({"db.internal"}));
+  EXPECT_EQ(admin_->Revoke({.which = "db.internal"})->front().warning, "");
+  const auto revoked = admin_->Revoke({.which = "old.internal"});
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_THAT(revoked->front().warning, testing::HasSubstr("troth issuer renew"));
+  EXPECT_EQ(List(0)->Find(old.serial_number()), nullptr);
+
+  // What the operator is told to do, which is all that is left to do.
+  const auto entries = RevokedOf(*store_, 0, clock_.now);
+  ASSERT_TRUE(entries.ok()) << entries.status();
+  ASSERT_TRUE(RenewIssuer(folder_, 365 * kDay, nullptr, *entries, clock_).ok());
+  KeepHouse();
+  EXPECT_NE(List(0)->Find(old.serial_number()), nullptr);
+  EXPECT_EQ(admin_->Revoke({.which = old.serial_number().ToHex()})->front().warning, "");
+}
+
+TEST_F(RevocationsTest, AnIssuerWhoseKeyIsGoneIsSaidToTheOperator) {
+  MustEnrol(Applicant({"db.internal"}));
+  const std::string key = folder_.OlderIssuerKey(authority_->issuer().public_key());
+  ASSERT_TRUE(RenewIssuer(folder_, 365 * kDay, nullptr, {}, clock_).ok());
+  ASSERT_EQ(unlink(key.c_str()), 0);
+  Restart();
+  const auto revoked = admin_->Revoke({.which = "db.internal"});
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_THAT(revoked->front().warning, testing::HasSubstr(key));
 }
 
 TEST_F(RevocationsTest, OneTierHasOneListNumberZero) {

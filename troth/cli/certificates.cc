@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -171,6 +172,12 @@ int RunRevoke(Operations& operations, RevokeArguments& arguments, const Session&
     session.out << "Revoked: " << one.record.serial.ToHex() << " for "
                 << NamesInWords(one.record.names) << ", which was valid until "
                 << FormatTime(one.record.not_after) << "\n";
+  }
+  // Once for all of an issuer: what is to be done is the same.
+  std::set<std::string> said;
+  for (const CertificateStatus& one : *revoked) {
+    if (one.warning.empty() || !said.insert(one.warning).second) continue;
+    session.Warn(one.record.serial.ToHex() + ": " + one.warning);
   }
   return kExitDone;
 }

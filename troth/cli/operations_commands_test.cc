@@ -291,6 +291,15 @@ TEST_F(CertificatesCommandTest, RevokesForAReason) {
               HasSubstr(R"("revocation_reason": "superseded")"));
 }
 
+TEST_F(CertificatesCommandTest, SaysWhatNoListSays) {
+  for (CertificateStatus& one : state_.certificates) one.warning = "its root must sign";
+  const Outcome revoked = Troth({"certificates", "revoke", "db"});
+  EXPECT_EQ(revoked.code, kExitDone);
+  EXPECT_THAT(revoked.err, AllOf(HasSubstr("41ac"), HasSubstr("its root must sign")));
+  EXPECT_THAT(Troth({"certificates", "revoke", "db", "--json"}).out,
+              HasSubstr(R"("warning": "its root must sign")"));
+}
+
 using RefreshCommandTest = OperationsCommandTest;
 
 TEST_F(RefreshCommandTest, LifetimesHaveCaramelsNames) {

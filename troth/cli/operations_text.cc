@@ -93,6 +93,7 @@ JsonObject JsonOf(const CertificateStatus& certificate, Time now) {
     object.Add({{"revoked_at", certificate.revocation->revoked_at},
                 {"revocation_reason", NameOfRevocationReason(certificate.revocation->reason)}});
   }
+  if (!certificate.warning.empty()) object.Add({{"warning", certificate.warning}});
   return object;
 }
 

@@ -215,6 +215,7 @@ v1::Certificate ToMessage(const CertificateStatus& certificate) {
     message.set_revoked_at(SecondsOf(certificate.revocation->revoked_at));
     message.set_revocation_reason(certificate.revocation->reason);
   }
+  message.set_warning(certificate.warning);
   return message;
 }
 
@@ -245,6 +246,7 @@ absl::StatusOr<CertificateStatus> FromMessage(const v1::Certificate& message) {
                                       .reason = message.revocation_reason(),
                                       .not_after = TimeOf(message.not_after())};
   }
+  out.warning = message.warning();
   return out;
 }
 

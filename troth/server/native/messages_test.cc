@@ -97,7 +97,10 @@ TEST(Messages, CertificatesArriveWhole) {
                                             .revoked_at = At("2026-11-21T02:00:00Z"),
                                             .reason = 1,
                                             .not_after = certificate.record.not_after};
+  certificate.warning = "on no list";
   arrived = FromMessage(Sent(ToMessage(certificate)));
+  ASSERT_TRUE(arrived.ok()) << arrived.status();
+  EXPECT_EQ(arrived->warning, "on no list");
   ASSERT_TRUE(arrived.ok()) << arrived.status();
   ASSERT_TRUE(arrived->revocation.has_value());
   EXPECT_EQ(arrived->revocation->serial, certificate.record.serial);
