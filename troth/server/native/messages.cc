@@ -253,6 +253,7 @@ absl::StatusOr<CertificateStatus> FromMessage(const v1::Certificate& message) {
 v1::ListRequestsRequest ToMessage(const RequestFilter& filter) {
   v1::ListRequestsRequest message;
   if (filter.state.has_value()) message.set_state(ToMessage(*filter.state));
+  message.set_profile(filter.profile);
   message.set_name(filter.name);
   if (filter.key.has_value()) message.set_key(BytesOf(*filter.key));
   message.set_address(filter.address);
@@ -267,6 +268,7 @@ absl::StatusOr<RequestFilter> FromMessage(const v1::ListRequestsRequest& message
   auto state = StateOf(message.state(), kWrong);
   if (!state.ok()) return state.status();
   filter.state = *state;
+  filter.profile = message.profile();
   filter.name = message.name();
   if (!message.key().empty()) {
     auto key = DigestOf(message.key(), "key", kWrong);

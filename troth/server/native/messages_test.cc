@@ -140,6 +140,7 @@ TEST(Messages, TokensArriveWithoutTheHashOfTheirSecret) {
 
 TEST(Messages, QuestionsArriveWhole) {
   const auto requests = FromMessage(Sent(ToMessage(RequestFilter{.state = RequestState::kPending,
+                                                                 .profile = "server",
                                                                  .name = "db",
                                                                  .key = Sha256("key"),
                                                                  .address = "192.0.2.1",
@@ -147,6 +148,7 @@ TEST(Messages, QuestionsArriveWhole) {
                                                                  .limit = 7})));
   ASSERT_TRUE(requests.ok()) << requests.status();
   EXPECT_EQ(requests->state, RequestState::kPending);
+  EXPECT_EQ(requests->profile, "server");
   EXPECT_EQ(requests->name, "db");
   EXPECT_EQ(requests->key, Sha256("key"));
   EXPECT_EQ(requests->address, "192.0.2.1");
