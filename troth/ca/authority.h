@@ -107,13 +107,13 @@ class Authority {
   // Renews: `current` is the leaf that the peer proved to hold. Its own record decides, not what
   // the chain says: it must be a certificate of this store, byte for byte, neither expired nor
   // revoked. The names stay; the request's key may be new, its names must be the same or none.
-  // Errors: certificate_unknown, certificate_expired, certificate_revoked, name_not_permitted.
+  // Errors: certificate_unknown, ..._expired, ..._revoked, request_rejected, name_not_permitted.
   virtual void Renew(const Certificate& current, std::string_view request,
                      std::optional<Seconds> lifetime, const Caller& caller, IssueDone done) = 0;
 
   // Stores a request to be decided, or decides it at once when its profile says so. `profile`
   // empty: the standard one. The same request again answers the same record. Errors:
-  // too_many_requests (pending ones are capped, in all and per address), and those of CheckAsked.
+  // too_many_requests (a profile caps those that wait, in all and per address); as CheckAsked.
   virtual void Submit(std::string_view profile, std::string_view request, const Caller& caller,
                       std::function<void(absl::StatusOr<FetchedRequest>)> done) = 0;
   // Errors: request_unknown.
