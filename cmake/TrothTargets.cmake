@@ -54,8 +54,8 @@ endfunction()
 
 # troth_test(<name> [DEPS <target>...] [PCH <header>...] [TIMEOUT <seconds>] [USES_TOML])
 # Makes one test program, <name>_test, from every *_test.cc of the current folder, and gives each of its tests to
-# ctest under the label <name>. A folder without tests yet makes nothing. Test code sees TROTH_SOURCE_DIR and
-# TROTH_BINARY_DIR, and tests run in their folder of the build tree.
+# ctest under the label <name>. A folder without tests yet makes nothing. Test code sees TROTH_SOURCE_DIR; tests run in
+# their folder of the build tree.
 function(troth_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "USES_TOML" "TIMEOUT" "DEPS;PCH")
   troth_reject_unparsed(troth_test "${arg_UNPARSED_ARGUMENTS}")
@@ -81,8 +81,13 @@ function(troth_test name)
   if(arg_USES_TOML)
     target_include_directories(${target} SYSTEM PRIVATE ${TROTH_TOMLPLUSPLUS_INCLUDE_DIR})
   endif()
-  target_compile_definitions(${target} PRIVATE
-    TROTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TROTH_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  # Only where it is used: a path of this tree keeps the compiler cache from serving another clone.
+  foreach(source IN LISTS sources)
+    file(STRINGS ${source} uses LIMIT_COUNT 1 REGEX TROTH_SOURCE_DIR)
+    if(uses)
+      set_property(SOURCE ${source} APPEND PROPERTY COMPILE_DEFINITIONS TROTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    endif()
+  endforeach()
   target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h> ${arg_PCH})
   gtest_discover_tests(${target}
     TEST_PREFIX ${name}.
