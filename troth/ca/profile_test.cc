@@ -125,12 +125,11 @@ key_types = ["ed25519"]
 }
 
 TEST(ProfileFileTest, NamesInAFileReplaceTheBuiltInOnes) {
-  const AllowedNames& names = Read(R"(
+  const Profiles profiles = Read(R"(
 [profiles]
 default = { names = { dns = "*.internal" } }
-)")
-                                  .standard()
-                                  .names;
+)");
+  const AllowedNames& names = profiles.standard().names;
   EXPECT_FALSE(names.any);
   EXPECT_EQ(names.dns, std::vector<std::string>{"*.internal"});
 }

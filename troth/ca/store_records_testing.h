@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdint>
 #include <future>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -132,12 +134,24 @@ inline LedgerNote TestNote(std::uint64_t number) {
 // Queues pieces so that they share a group: the writer is busy until all are there.
 inline std::vector<absl::Status> WriteAsGroup(Store& store, std::vector<Store::Work> pieces) {
   std::promise<void> queued;
+  // Set by the first run, for there may be another, or by a failure before it.
+  struct Begun {
+    void Set() {
+      std::call_once(once, [this] { promise.set_value(); });
+    }
+    std::once_flag once;
+    std::promise<void> promise;
+  };
+  const auto begun = std::make_shared<Begun>();
   store.Write(
-      [ready = queued.get_future().share()](StoreTransaction&) {
+      [begun, ready = queued.get_future().share()](StoreTransaction&) {
+        begun->Set();
         ready.wait();
         return absl::OkStatus();
       },
-      [](const absl::Status&) {});
+      [begun](const absl::Status&) { begun->Set(); });
+  // Else the first piece could become one group with the one that waits.
+  begun->promise.get_future().wait();
   std::vector<absl::Status> results(pieces.size(), absl::UnknownError("never done"));
   std::promise<void> all_done;
   size_t done = 0;  // counted by the engine's thread

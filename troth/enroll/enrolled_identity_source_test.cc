@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "troth/base/log.h"
@@ -30,6 +33,12 @@ constexpr auto kDay = std::chrono::hours(24);
 
 absl::StatusOr<HttpResponse> Refusal(int status, const std::string& code) {
   return HttpResponse{.status = status, .body = R"({"code":")" + code + R"(","detail":"x"})"};
+}
+
+// Of this process, now.
+size_t Threads() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<size_t>(std::distance(begin(tasks), end(tasks)));
 }
 
 class EnrolledIdentitySourceTest : public ::testing::Test {
@@ -323,6 +332,7 @@ TEST_F(EnrolledIdentitySourceTest, AThreadOfItsOwnRenews) {
 
 TEST_F(EnrolledIdentitySourceTest, EndsInsideACallbackOfItsOwnThread) {
   options_.look_every = milliseconds(1);
+  const size_t threads = Threads();
   std::mutex mutex;
   auto source = Start();
   std::promise<void> ended;
@@ -336,6 +346,11 @@ TEST_F(EnrolledIdentitySourceTest, EndsInsideACallbackOfItsOwnThread) {
   clock_.Advance(21 * kDay);
   ASSERT_EQ(ended.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
   EXPECT_TRUE(weak.expired());
+  // What the callback holds must outlive its thread, which ends by itself.
+  for (int i = 0; i < 20'000 && Threads() != threads; ++i) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_EQ(Threads(), threads);
 }
 
 TEST_F(EnrolledIdentitySourceTest, EndsAtOnceWhileItWaitsForTheAuthority) {
