@@ -27,6 +27,8 @@ namespace {
 constexpr mode_t kFolderMode = 0700;
 // Its own limit, and 413, is 2 KiB; what is read to say so.
 constexpr size_t kMostOfCaramel = 16 << 10;
+// Nothing there takes a body: enough to tell a mistaken client so.
+constexpr size_t kMostOfPlain = 4 << 10;
 constexpr std::string_view kDefaultTrustDomain = "troth.internal";
 
 // The names that every authority's servers have, whatever else they are called.
@@ -255,8 +257,8 @@ class RunningAuthorityImpl final : public RunningAuthority {
       counted_.store(https_.get());
     }
     if (!options_.http_listen.empty()) {
-      auto server = HttpServer::Start(HttpOptions(options_.http_listen, nullptr, nullptr, 0),
-                                      HandlerOf({numbers}));
+      auto server = HttpServer::Start(
+          HttpOptions(options_.http_listen, nullptr, nullptr, kMostOfPlain), HandlerOf({numbers}));
       if (!server.ok()) return WithContext(server.status(), "--http-listen");
       http_ = *std::move(server);
     }
