@@ -139,13 +139,14 @@ TEST_F(RemoteListenerTest, ATakerThatEndsItsConnectionEndsItForTheClient) {
 TEST_F(RemoteListenerTest, ItGoesOnWhenDescriptorsAreFreeAgain) {
   Start(1000);
   for (int i = 0; i < 3; ++i) clients_.push_back(std::make_unique<Client>("127.0.0.1"));
+  const int port = listener_->port();
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   const Descriptor lowest_free(fcntl(0, F_DUPFD_CLOEXEC, 0));
   rlimit tight = before;
   tight.rlim_cur = static_cast<rlim_t>(lowest_free.number()) + 1;
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
-  for (const auto& client : clients_) client->Connect(listener_->port());
+  for (const auto& client : clients_) client->Connect(port);
   EXPECT_FALSE(clients_[0]->IsEnded(200));
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_TRUE(Taken(3));
