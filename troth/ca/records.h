@@ -26,7 +26,7 @@ struct CertificateRecord {
   // SHA-256 of the request as it was sent. Of a renewal of what a stored request got: that request,
   // whose state decides on renewals.
   Sha256Digest request = {};
-  std::string token = {};     // TokenRecord::id that it was issued by; empty: none
+  std::string token = {};  // TokenRecord::id that it was issued by; empty: none
   Time issued_at = {};
   Time not_after = {};
   // Every name that it can be found by: common name and alternative names, as plain text.

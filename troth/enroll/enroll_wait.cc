@@ -14,7 +14,7 @@ absl::StatusOr<EnrollStep> EnrollAndWait(Enroller& enroller, const EnrollWaitOpt
   // The server was heard of to have the request, by this enroller or an earlier one.
   bool accepted = enroller.state() == EnrollState::kWaiting;
   while (true) {
-    const absl::StatusOr<EnrollStep> step = enroller.Step();
+    absl::StatusOr<EnrollStep> step = enroller.Step();
     pause.problem = step.status();
     if (step.ok()) {
       switch (*step) {

@@ -36,7 +36,7 @@ absl::StatusOr<std::shared_ptr<const Identity>> SnapshotOf(const EnrolledIdentit
 // subscriber's callback.
 class Renewer {
  public:
-  Renewer(std::string server, std::string client_id, std::unique_ptr<Enroller> enroller,
+  Renewer(std::string_view server, std::string_view client_id, std::unique_ptr<Enroller> enroller,
           std::shared_ptr<std::atomic<bool>> stopping, RandomSource random)
       : server_(Printable(server)),
         client_id_(Printable(client_id)),
@@ -169,7 +169,7 @@ class Renewer {
         case EnrollStep::kWaiting:
           return MakeError(Reason::kRequestPending, server_ + " has not decided yet");
         case EnrollStep::kRejected: {
-          const absl::Status rejected = Rejected();
+          absl::Status rejected = Rejected();
           // Refused as long as a certificate for the key is valid; then the key stays as well.
           enroller_->StartOver().IgnoreError();
           return rejected;
@@ -290,7 +290,7 @@ class EnrolledIdentitySourceImpl final : public EnrolledIdentitySource {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<EnrolledIdentitySource>> EnrolledIdentitySource::Start(
-    EnrollOptions enroll, EnrolledIdentityOptions options) {
+    EnrollOptions enroll, const EnrolledIdentityOptions& options) {
   const std::string server = enroll.server;
   const std::string client_id = enroll.client_id;
   // The connections of the enroller, which is made before the renewer that stops them.

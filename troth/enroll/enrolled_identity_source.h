@@ -43,7 +43,7 @@ class EnrolledIdentitySource : public IdentitySource {
   // issuer_unknown, name_not_permitted ...) at once, the others when the patience is over;
   // request_rejected; request_pending (nobody has decided, or `sleep` said stop).
   static absl::StatusOr<std::shared_ptr<EnrolledIdentitySource>> Start(
-      EnrollOptions enroll, EnrolledIdentityOptions options = {});
+      EnrollOptions enroll, const EnrolledIdentityOptions& options = {});
 
   // Renews if it is due and no failure is too recent, as the thread does. Not from a subscriber.
   // Errors: why what was tried now failed.

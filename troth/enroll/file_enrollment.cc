@@ -200,7 +200,7 @@ absl::StatusOr<EnrollStep> FileEnrollment::Once() {
   EnrollStep waiting = EnrollStep::kWaiting;  // what it is called while the authority decides
   while (true) {
     const EnrollState before = enroller_->state();
-    const absl::StatusOr<EnrollStep> step = enroller_->Step();
+    absl::StatusOr<EnrollStep> step = enroller_->Step();
     if (!step.ok()) {
       // The enroller goes on without the certificate that was refused.
       if (ReasonOf(step.status()) != Reason::kPeerRejectedCertificate ||

@@ -124,7 +124,7 @@ class CaramelEndpoint final : public Endpoint {
     const Caller caller{.address = request->address,
                         .client = Printable(request->Field("User-Agent").value_or(""))};
     authority_.Submit("", request->body, caller,
-                      [this, request, id, respond](const absl::StatusOr<FetchedRequest>& stored) {
+                      [request, id, respond](const absl::StatusOr<FetchedRequest>& stored) {
                         if (stored.ok()) {
                           // Also when it was signed at once: the original's clients ask again.
                           respond(Accepted(*request, id));
