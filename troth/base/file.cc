@@ -115,6 +115,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
   return content;
 }
 
+// By value: callers write it in place.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 absl::Status WriteFile(const std::string& path, std::string_view content, WriteOptions options) {
   const auto exists = [&] {
     return MakeError(Reason::kFileExists, Quoted(path) + " exists and is not overwritten");

@@ -59,8 +59,9 @@ absl::StatusOr<std::vector<IssuerRecord>> RecordsIn(Store& store) {
   std::vector<IssuerRecord> records;
   const absl::Status read = store.Read([&](StoreReader& reader) {
     absl::StatusOr<std::vector<IssuerRecord>> found = reader.Issuers();
-    if (found.ok()) records = *std::move(found);
-    return found.status();
+    if (!found.ok()) return found.status();
+    records = *std::move(found);
+    return absl::OkStatus();
   });
   if (!read.ok()) return read;
   return records;

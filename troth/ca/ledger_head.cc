@@ -15,11 +15,10 @@ constexpr mode_t kHeadMode = 0644;
 absl::Status CheckAgainstStore(StoreReader& reader, const SignedHead& kept) {
   if (kept.head.sequence == 0) return absl::OkStatus();
   std::optional<Sha256Digest> there;
-  const absl::Status visited =
-      reader.VisitLedger(kept.head.sequence, [&](const LedgerEntry& entry) {
-        if (entry.sequence == kept.head.sequence) there = entry.hash;
-        return false;
-      });
+  absl::Status visited = reader.VisitLedger(kept.head.sequence, [&](const LedgerEntry& entry) {
+    if (entry.sequence == kept.head.sequence) there = entry.hash;
+    return false;
+  });
   if (!visited.ok()) return visited;
   if (there == kept.head.hash) return absl::OkStatus();
   return MakeError(Reason::kLedgerBroken,
@@ -53,7 +52,7 @@ absl::Status CheckLedgerHead(AuthorityContext& context) {
 
 absl::Status WriteLedgerHead(AuthorityContext& context, std::uint64_t& written) {
   LedgerHead head;
-  const absl::Status read = context.store.Read([&](StoreReader& reader) {
+  absl::Status read = context.store.Read([&](StoreReader& reader) {
     const absl::StatusOr<LedgerHead> found = reader.Head();
     if (found.ok()) head = *found;
     return found.status();
@@ -63,8 +62,8 @@ absl::Status WriteLedgerHead(AuthorityContext& context, std::uint64_t& written) 
   const absl::StatusOr<SignedHead> signed_head =
       SignHead(head, *context.issuers.current().current().signer, context.clock.Now());
   if (!signed_head.ok()) return signed_head.status();
-  const absl::Status status = WriteFile(context.options.folder.LedgerHead(), signed_head->ToText(),
-                                        {.mode = kHeadMode, .overwrite = Overwrite::kReplace});
+  absl::Status status = WriteFile(context.options.folder.LedgerHead(), signed_head->ToText(),
+                                  {.mode = kHeadMode, .overwrite = Overwrite::kReplace});
   if (status.ok()) written = head.sequence;
   return status;
 }

@@ -95,8 +95,9 @@ class LocalOperations final : public Operations {
     std::vector<TokenRecord> tokens;
     const absl::Status read = context_.store.Read([&](StoreReader& reader) {
       absl::StatusOr<std::vector<TokenRecord>> found = reader.Tokens();
-      if (found.ok()) tokens = *std::move(found);
-      return found.status();
+      if (!found.ok()) return found.status();
+      tokens = *std::move(found);
+      return absl::OkStatus();
     });
     if (!read.ok()) return read;
     return tokens;

@@ -57,7 +57,7 @@ std::string OneOf(std::span<const std::string_view> words) {
   return out;
 }
 
-absl::Status Error(toml::source_region where, const std::string& what) {
+absl::Status Error(const toml::source_region& where, const std::string& what) {
   return MakeError(Reason::kConfigurationInvalid,
                    "line " + std::to_string(where.begin.line) + ": " + what);
 }
@@ -137,7 +137,7 @@ absl::Status ReadWord(const toml::node& node, const std::string& key,
 absl::Status ReadValue(const toml::node& node, const std::string& key, Approval& out) {
   constexpr std::array kValues = {Approval::kManual, Approval::kAutomatic, Approval::kNone};
   size_t index = 0;
-  const absl::Status read = ReadWord(node, key, kApprovals, index);
+  absl::Status read = ReadWord(node, key, kApprovals, index);
   if (read.ok()) out = kValues[index];
   return read;
 }
@@ -146,7 +146,7 @@ absl::Status ReadValue(const toml::node& node, const std::string& key, LeafUsage
   constexpr std::array kValues = {LeafUsages::kClient, LeafUsages::kServer,
                                   LeafUsages::kServerAndClient};
   size_t index = 0;
-  const absl::Status read = ReadWord(node, key, kUsages, index);
+  absl::Status read = ReadWord(node, key, kUsages, index);
   if (read.ok()) out = kValues[index];
   return read;
 }
@@ -221,7 +221,7 @@ absl::Status ReadValue(const toml::node& node, const std::string& key, AllowedNa
                                                : " allows no name; add dns, ip, spiffe, email or "
                                                  "common_name, or any = true"));
   }
-  const absl::Status patterns = CheckPatterns(out);
+  absl::Status patterns = CheckPatterns(out);
   if (patterns.ok()) return patterns;
   return Error(node.source(), key + ": " + std::string(ToStd(patterns.message())));
 }

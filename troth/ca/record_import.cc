@@ -307,7 +307,7 @@ absl::Status RecordImport::AddList(const Crl& list) {
   if (absl::Status status = list.VerifySignature(authority_.public_key()); !status.ok())
     return status;
   for (const RevokedEntry& entry : list.entries()) {
-    const absl::Status pushed =
+    absl::Status pushed =
         Push([this, entry](StoreTransaction& transaction, ImportSummary& summary) -> absl::Status {
           const auto present = transaction.FindRevocation(entry.serial);
           if (!present.ok()) return present.status();
@@ -347,7 +347,7 @@ absl::Status RecordImport::Push(Piece piece) {
 
 absl::Status RecordImport::WriteGroup() {
   ImportSummary after;
-  const absl::Status written = store_.WriteAndWait([&](StoreTransaction& transaction) {
+  absl::Status written = store_.WriteAndWait([&](StoreTransaction& transaction) {
     after = summary_;  // the work may run again
     for (const Piece& piece : group_) {
       if (absl::Status status = piece(transaction, after); !status.ok()) return status;

@@ -255,8 +255,9 @@ absl::StatusOr<std::vector<CertificateRecord>> FindWhich(AuthorityContext& conte
     }
     absl::StatusOr<std::vector<CertificateRecord>> named =
         FindByName(reader, which, options, [](const CertificateRecord&) { return true; });
-    if (named.ok()) found = *std::move(named);
-    return named.status();
+    if (!named.ok()) return named.status();
+    found = *std::move(named);
+    return absl::OkStatus();
   });
   if (!read.ok()) return read;
   if (!found.empty()) return found;

@@ -127,6 +127,7 @@ int PrintVerified(const LedgerHead& head, const std::vector<VerifiedHead>& heads
                   const Session& session) {
   if (session.json) {
     std::vector<JsonObject> kept;
+    kept.reserve(heads.size());
     for (const VerifiedHead& one : heads) {
       kept.push_back({{"file", one.file},
                       {"sequence", one.signed_head.head.sequence},
@@ -168,7 +169,7 @@ int RunVerify(const VerifyArguments& arguments, const OperationsOptions& where,
     auto head = ReadHead(file, source->root);
     if (!head.ok()) return session.Fail(head.status());
     LedgerVerifier verifier(head->head);
-    heads.push_back({file, *std::move(head), std::move(verifier)});
+    heads.push_back({file, *std::move(head), verifier});
   }
   LedgerVerifier chain;
   ProgressLine line(session, "verifying");
@@ -214,6 +215,7 @@ int RunShow(const ShowArguments& arguments, const OperationsOptions& where,
   if (!head.ok()) return session.Fail(head.status());
   if (session.json) {
     std::vector<JsonObject> objects;
+    objects.reserve(entries.size());
     for (const LedgerEntry& entry : entries) objects.push_back(JsonOf(entry));
     session.Print({{"ok", true}, {"entries", objects}, {"last", head->sequence}});
     return kExitDone;

@@ -18,6 +18,7 @@ std::optional<std::string> HexOf(const std::optional<SerialNumber>& serial) {
 
 std::vector<std::string> HexOf(const std::vector<Sha256Digest>& digests) {
   std::vector<std::string> texts;
+  texts.reserve(digests.size());
   for (const Sha256Digest& digest : digests) texts.push_back(FormatFingerprint(digest));
   return texts;
 }

@@ -38,6 +38,7 @@ JsonObject JsonOf(const LedgerEntry& entry);
 template <typename Record>
 std::vector<JsonObject> JsonOfAll(const std::vector<Record>& records, Time now) {
   std::vector<JsonObject> objects;
+  objects.reserve(records.size());
   for (const Record& record : records) objects.push_back(JsonOf(record, now));
   return objects;
 }
