@@ -119,7 +119,7 @@ absl::Status ErrorOf(const HttpResponse& response) {
   }
   if (response.status >= 500) {
     const std::string what = said.empty() ? status : status + ": " + Said(said);
-    const absl::Status error = MakeError(reason, "the server failed (" + what + "), try later");
+    absl::Status error = MakeError(reason, "the server failed (" + what + "), try later");
     if (reason != Reason::kConnectionFailed) return error;
     return WithFix(error, "try later; when it stays so, ask who runs the server");
   }
