@@ -1,5 +1,6 @@
 """`troth ping` and `troth pong` with --ca: no files, certificates from a running authority."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -47,7 +48,7 @@ class PingWithAuthority(TestCase):
         argv = [TROTH, "ping", f"localhost:{server.port}", "--ca", self.authority.https, "--name", name,
                 "-l", "0", "-d", "20", *flags]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   env={"PATH": "/usr/bin:/bin", **(env or self.token(name))})
+                                   env={**os.environ, **(env or self.token(name))})
         self.addCleanup(self.end, process)
         for _ in range(4):
             process.stdout.readline()
@@ -152,7 +153,7 @@ class PingWithAuthority(TestCase):
 
     def test_interrupt_ends_the_wait_for_an_authority(self):
         process = subprocess.Popen([TROTH, "pong", "--ca", "127.0.0.1:1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, env={"PATH": "/usr/bin:/bin", **self.token("localhost")})
+                                   text=True, env={**os.environ, **self.token("localhost")})
         with self.assertRaises(subprocess.TimeoutExpired):
             process.communicate(timeout=0.5)
         process.send_signal(signal.SIGINT)
