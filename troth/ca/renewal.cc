@@ -36,8 +36,8 @@ std::vector<std::string> SortedTexts(const std::vector<AlternativeName>& names) 
                                                              : name.ToString());
   }
   std::ranges::sort(texts);
-  const auto twice = std::ranges::unique(texts);
-  texts.erase(twice.begin(), twice.end());
+  // Clang 14 cannot read std::ranges::unique.
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
   return texts;
 }
 
