@@ -31,6 +31,7 @@ const ReservedNames& NothingReserved() {
 
 std::vector<std::string> SortedTexts(const std::vector<AlternativeName>& names) {
   std::vector<std::string> texts;
+  texts.reserve(names.size());
   for (const AlternativeName& name : names) {
     texts.push_back(name.kind == AlternativeName::Kind::kDns ? ToLowerAscii(name.ToString())
                                                              : name.ToString());
