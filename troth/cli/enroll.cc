@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "troth/base/reason.h"
+#include "troth/base/shell_word.h"
 #include "troth/base/strings.h"
 #include "troth/cli/certificate_text.h"
 #include "troth/cli/command.h"
