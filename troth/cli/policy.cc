@@ -18,6 +18,7 @@
 #include "troth/base/strings.h"
 #include "troth/cli/certificate_text.h"
 #include "troth/cli/command.h"
+#include "troth/cli/policy_internal.h"
 
 namespace troth {
 namespace {
@@ -404,6 +405,7 @@ void AddPolicyCommand(CLI::App& app, Session& session) {
   lint->add_option("--methods", arguments->methods, "file with the methods that the server has")
       ->type_name("FILE");
   AddTrustBundle(lint, *arguments, "PEM file with the CAs that the server trusts");
+  AddPolicyServe(*policy, session);
 }
 
 }  // namespace troth
