@@ -23,10 +23,12 @@ LAYERS = {
     "api": (),
     "rpc": ("base", "pki", "identity", "authz", "api"),
     "http": ("base", "pki", "identity", "authz"),
+    "nginx": ("base", "pki", "identity", "authz", "http"),
     "ca": ("base", "pki"),
     "store": ("base", "pki", "ca"),
     "server": ("base", "pki", "identity", "authz", "api", "rpc", "http", "ca", "store"),
     "enroll": ("base", "pki", "identity", "authz", "http"),
+    "doctor": ("base", "pki", "identity", "http"),
     "agent": ("base", "pki", "identity", "authz", "api", "rpc", "http", "enroll"),
     "cli": "everything",
 }
