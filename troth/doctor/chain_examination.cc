@@ -209,8 +209,15 @@ class ChainExamination {
       status = ValidatePath(leaf_, {}, itself, options).status;
     }
     if (status.ok() || IsTimeReason(ReasonOf(status))) return;
-    AddStatus(status, "");
     leaf_is_broken_ = true;
+    if (!IsFound(ReasonOf(status))) AddStatus(status, "");
+  }
+
+  // Weak keys and signatures are judged for every certificate, whether in a chain or not.
+  bool IsFound(std::optional<Reason> reason) const {
+    return (reason == Reason::kAlgorithmNotAllowed || reason == Reason::kKeyTooWeak) &&
+           std::ranges::find(diagnosis_.findings, *reason, &Finding::reason) !=
+               diagnosis_.findings.end();
   }
 
   void AddStatus(const absl::Status& status, std::string command) {
@@ -255,7 +262,7 @@ class ChainExamination {
       return;
     }
     const std::optional<Reason> reason = ReasonOf(sent.status);
-    if (IsTimeReason(reason)) return;
+    if (IsTimeReason(reason) || IsFound(reason)) return;
     if (reason == Reason::kIssuerUnknown) {
       const PathResult all = ValidatePath(leaf_, Loose(), set_.trust(), path_options_);
       if (all.path.size() > 2 && (all.status.ok() || IsTimeReason(ReasonOf(all.status)))) {

@@ -1,0 +1,118 @@
+"""`troth doctor`: exit codes, JSON, and commands that have a certificate issued anew, run as they are printed."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from troth_testing import TROTH, TestCase, openssl, run, troth
+
+
+class Doctor(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.made = pathlib.Path(tempfile.mkdtemp(prefix="troth-test-"))
+        cls.addClassCleanup(shutil.rmtree, cls.made, ignore_errors=True)
+        troth("certs", "generate", "--out", cls.made, "--key-type", "p256")
+
+    def setUp(self):
+        super().setUp()
+        for name in ("server/server.pem", "server/server.key", "ca/ca.pem", "ca/ca.key"):
+            shutil.copy(self.made / name, self.folder)
+
+    def examine(self, *arguments):
+        """The exit code and what --json says."""
+        done = troth("--json", "doctor", *arguments, cwd=self.folder, check=False)
+        return done.returncode, json.loads(done.stdout)
+
+    def faults(self, *arguments):
+        code, answer = self.examine(*arguments)
+        faults = [f for f in answer["findings"] if f["severity"] == "fault"]
+        self.assertEqual(code, 1 if faults else 0, answer)
+        self.assertEqual(answer["healthy"], not faults)
+        return faults
+
+    def paste(self, command):
+        """Runs what was printed, in a shell that finds this troth."""
+        path = f"{pathlib.Path(TROTH).parent}{os.pathsep}{os.environ['PATH']}"
+        run("sh", "-c", command, cwd=self.folder, env={"PATH": path})
+
+    def test_a_healthy_tree_is_called_healthy(self):
+        done = troth("doctor", "server.pem", "server.key", "ca.pem", "--purpose", "server",
+                     "--server-name", "localhost", cwd=self.folder)
+        self.assertTrue(done.stdout.startswith("healthy"), done.stdout)
+
+    def test_a_fault_is_printed_with_evidence_and_the_command_that_mends_it(self):
+        os.chmod(self.folder / "server.key", 0o644)
+        done = troth("doctor", "server.pem", "server.key", "ca.pem", cwd=self.folder, check=False)
+        self.assertEqual(done.returncode, 1)
+        for part in ("[key_file_too_open]", "0600", "0644", "chmod 600 server.key"):
+            self.assertIn(part, done.stdout)
+        self.assertNotIn("PRIVATE KEY", done.stdout)
+
+    def test_an_endpoint_is_refused_as_long_as_no_file_has_that_name(self):
+        done = troth("doctor", "localhost:443", cwd=self.folder, check=False)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("usage_error", done.stderr)
+        shutil.copy(self.folder / "ca.pem", self.folder / "localhost:443")
+        troth("doctor", "localhost:443", cwd=self.folder)
+
+    def test_a_wrong_call_is_a_usage_error(self):
+        for arguments in ([], ["ca.pem", "--warn-before", "soon"], ["ca.pem", "--purpose", "both"],
+                          ["ca.pem", "--server-name", "a b"]):
+            self.assertEqual(troth("doctor", *arguments, cwd=self.folder, check=False).returncode, 64, arguments)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user, to whom a file is closed")
+    def test_a_file_that_cannot_be_read_is_a_fault(self):
+        os.chmod(self.folder, 0o755)
+        done = subprocess.run([TROTH, "--json", "doctor", "server.key"], cwd=self.folder, user=65534, group=65534,
+                              extra_groups=[], text=True, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual([f["reason"] for f in json.loads(done.stdout)["findings"]], ["file_unreadable"])
+
+    def issue(self, *extensions, days=1000, digest="sha256", subject="/CN=localhost"):
+        """Has openssl issue server.pem by ca.pem, with these extensions."""
+        openssl("req", "-new", "-key", "server.key", "-subj", subject, "-out", "server.csr", cwd=self.folder)
+        (self.folder / "server.ext").write_text("".join(f"{e}\n" for e in extensions))
+        openssl("x509", "-req", f"-{digest}", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-days", str(days), "-extfile", "server.ext", "-out", "server.pem", cwd=self.folder)
+
+    def test_with_the_ca_s_key_the_printed_command_issues_the_certificate_anew(self):
+        name = "subjectAltName=DNS:localhost"
+        cases = {
+            "certificate_expired": dict(extensions=[name, "extendedKeyUsage=serverAuth"], days=-1),
+            "names_missing": dict(extensions=["extendedKeyUsage=serverAuth"]),
+            "name_mismatch": dict(extensions=["subjectAltName=DNS:elsewhere", "extendedKeyUsage=serverAuth"]),
+            "usage_not_allowed": dict(extensions=[name, "extendedKeyUsage=clientAuth"]),
+            "algorithm_not_allowed": dict(extensions=[name, "extendedKeyUsage=serverAuth"], digest="sha1"),
+        }
+        arguments = ("server.pem", "server.key", "ca.pem", "ca.key", "--purpose", "server",
+                     "--server-name", "localhost")
+        for reason, flaw in cases.items():
+            with self.subTest(reason):
+                extensions = flaw.pop("extensions")
+                self.issue(*extensions, **flaw)
+                faults = self.faults(*arguments)
+                self.assertEqual([f["reason"] for f in faults], [reason])
+                self.paste(faults[0]["command"])
+                self.assertEqual(self.faults(*arguments), [])
+
+    def test_no_command_is_offered_without_the_ca_s_key(self):
+        self.issue("extendedKeyUsage=serverAuth")
+        faults = self.faults("server.pem", "server.key", "ca.pem", "--server-name", "localhost")
+        self.assertEqual([(f["reason"], f["command"]) for f in faults], [("names_missing", None)])
+
+    def test_the_attestor_seed_s_answers_are_explained(self):
+        subject = "/C=AU/ST=Some-State/O=Internet Widgits Pty Ltd"
+        openssl("req", "-new", "-x509", "-key", "ca.key", "-subj", subject, "-out", "ca.pem", "-days", "90",
+                cwd=self.folder)
+        self.issue(subject=subject)
+        faults = self.faults("server.pem", "server.key", "ca.pem", "--purpose", "client")
+        self.assertEqual([f["reason"] for f in faults], ["certificate_self_signed"])
+
+
+if __name__ == "__main__":
+    unittest.main()
