@@ -263,6 +263,8 @@ class ChainExamination {
     }
     const std::optional<Reason> reason = ReasonOf(sent.status);
     if (IsTimeReason(reason) || IsFound(reason)) return;
+    // At another time than now a list says nothing.
+    if (reason == Reason::kRevocationUnknown && path_options_.now != options_.now) return;
     if (reason == Reason::kIssuerUnknown) {
       const PathResult all = ValidatePath(leaf_, Loose(), set_.trust(), path_options_);
       if (all.path.size() > 2 && (all.status.ok() || IsTimeReason(ReasonOf(all.status)))) {
@@ -284,9 +286,11 @@ class ChainExamination {
 
   // The intermediates of `path` are among the files, and not in that of the leaf.
   void AddIncomplete(const std::vector<Certificate>& path) {
+    const std::string file = ShellWord(chain_.file->path);
     std::vector<std::string> missing;
     std::string sources;
     bool whole_files = true;
+    bool line_ends = true;
     for (size_t i = 1; i + 1 < path.size(); ++i) {
       const std::vector<Certificate>& sent = chain_.file->certificates;
       if (std::ranges::find(sent, path[i]) != sent.end()) continue;
@@ -294,16 +298,18 @@ class ChainExamination {
       const ExaminedFile& source = set_.FileOf(path[i]);
       // Other certificates of that file have no business in the chain.
       whole_files &= source.certificates.size() == 1 && !source.blocks.empty();
+      line_ends &= source.ends_in_line_end;
       sources += " " + ShellWord(source.path);
     }
+    // awk ends a last line that has no end.
+    const std::string append = (chain_.file->ends_in_line_end ? "" : "echo >> " + file + " && ") +
+                               (line_ends ? "cat" : "awk 1") + sources + " >> " + file;
     Add(Reason::kIssuerUnknown,
         {.title = "the chain is incomplete: the file has no intermediate that leads to the root",
          .expected = "after " + Called(leaf_) + ": " + Join(missing, ", then "),
          .got = std::to_string(chain_.file->certificates.size()) + " certificate(s), without it",
          .fix = "append the intermediates to the file, each after the certificate that it issued",
-         .command = whole_files && !chain_.file->blocks.empty()
-                        ? "cat" + sources + " >> " + ShellWord(chain_.file->path)
-                        : ""});
+         .command = whole_files && !chain_.file->blocks.empty() ? append : ""});
   }
 
   // All that the bundles hold is an intermediate.

@@ -39,6 +39,7 @@ class FileExamination {
       return std::move(file_);
     }
     const Secret secret(*std::move(content));
+    file_.ends_in_line_end = secret.Reveal().ends_with('\n');
     const absl::StatusOr<std::vector<PemBlock>> blocks = ParsePem(secret.Reveal());
     if (blocks.ok()) {
       JudgeText(secret.Reveal());

@@ -422,6 +422,26 @@ TEST(FileDoctor, AGroupThatReadsTheKeyIsAWarning) {
   EXPECT_THAT(OfSeverity(diagnosis, Severity::kWarning), ElementsAre("key_file_too_open"));
 }
 
+TEST(FileDoctor, OfSeveralCertificatesTheOneWithTheKeyIsExamined) {
+  Patient patient;
+  Wanted other = Server();
+  other.subject = "other";
+  patient.Give("server.pem", {Make(other), Make(Server())});
+  patient.GiveKey("server.key", "leaf");
+  GiveRoot(patient);
+  EXPECT_THAT(FaultsOf(patient.Examine()), ElementsAre("key_mismatch server.pem"));
+}
+
+TEST(FileDoctor, AnExpiredLeafWithACurrentListIsExpiredAndNothingElse) {
+  Patient patient;
+  Wanted leaf = Server();
+  leaf.from = kNow - 30 * kDay;
+  leaf.to = kNow - 10 * kDay;
+  GiveServer(patient, leaf);
+  patient.Give("ca.crl", MakeCrl({}).ToPem());
+  EXPECT_THAT(FaultsOf(patient.Examine()), ElementsAre("certificate_expired server.pem"));
+}
+
 TEST(FileDoctor, OrderAndNamesOfTheFilesDoNotMatter) {
   Patient patient;
   patient.Give("b", Make(Root("root")).ToPem());
@@ -483,6 +503,16 @@ std::vector<Mended> MendedCases() {
          p.GiveKey("server.key", "leaf");
          p.Give("middle.pem", {Make(Intermediate("middle", "root"))});
          GiveRoot(p);
+       },
+       "issuer_unknown"},
+      {"IncompleteWithoutLineEnds",
+       [](Patient& p) {
+         p.Give("server.pem", {Make(ServerOf("lower"))});
+         p.GiveKey("server.key", "leaf");
+         p.Give("lower.pem", {Make(Intermediate("lower", "upper"))});
+         p.Give("upper.pem", {Make(Intermediate("upper", "root"))});
+         GiveRoot(p);
+         p.Run("for f in server lower upper; do truncate -s -1 $f.pem; done");
        },
        "issuer_unknown"},
       {"WrongOrder",

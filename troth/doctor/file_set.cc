@@ -34,7 +34,11 @@ FileSet::FileSet(std::vector<ExaminedFile> files) : files_(std::move(files)) {
   std::vector<Certificate> roots;
   std::vector<Certificate> others;
   for (const ExaminedFile& file : files_) {
-    const auto leaf = std::ranges::find_if(file.certificates, IsLeaf);
+    // Of several the one that is served: that with a key.
+    auto leaf = std::ranges::find_if(file.certificates, [&](const Certificate& certificate) {
+      return IsLeaf(certificate) && KeyOf(certificate.public_key()) != nullptr;
+    });
+    if (leaf == file.certificates.end()) leaf = std::ranges::find_if(file.certificates, IsLeaf);
     const bool has_leaf = leaf != file.certificates.end();
     if (has_leaf) {
       chains_.push_back({&file, static_cast<size_t>(leaf - file.certificates.begin())});
