@@ -18,10 +18,15 @@ POLICY = """
 [roles]
 attestor = { dns = "*.attestors.example", issuer = "pki/ca.crt" }
 auditor  = { spiffe_id = "spiffe://db.example/auditor" }
+backup   = { fingerprint = "SHA256" }
 
 [[rules]]
 methods = ["GET /packets", "GET /packets/*", "POST /packets/*"]
 allow   = ["attestor"]
+
+[[rules]]
+methods = ["GET /backup"]
+allow   = ["backup"]
 
 [[rules]]
 methods = ["GET /audit"]
@@ -72,10 +77,12 @@ class NginxTest(TestCase):
         self.pki.mkdir()
         self.ca("init", "--common-name", "ca", "--curve", "P-256", "--passphrase", "")
         self.server_certificate()
-        for name in ("one.attestors.example", "spiffe://db.example/auditor", "lost.attestors.example"):
+        for name in ("one.attestors.example", "spiffe://db.example/auditor", "lost.attestors.example",
+                     "backup.example"):
             self.client(name)
         self.ca("revoke", "--CN", "lost", "--CA", "ca")
-        (self.folder / "policy.toml").write_text(POLICY)
+        self.policy = POLICY.replace("SHA256", self.sha256("backup"))
+        (self.folder / "policy.toml").write_text(self.policy)
         self.port = free_port()
         self.config = self.folder / "site.conf"
 
@@ -218,6 +225,14 @@ class NginxTest(TestCase):
         with self.subTest("a SPIFFE ID"):
             fields = self.passed_on("/audit", client="auditor")["fields"]
             self.assertEqual(fields["troth-client-spiffe-id"], "spiffe://db.example/auditor")
+        with self.subTest("a pin"):
+            self.assertEqual(self.passed_on("/backup", client="backup")["fields"]["troth-client-sha256"],
+                             self.sha256("backup"))
+            self.assert_refused(403, "role_not_allowed", "/backup")
+        with self.subTest("a target in absolute form"):
+            target = ("--request-target", "http://db.example/packets/5")
+            self.assertEqual(self.passed_on("/audit", *target)["target"], "/packets/5")
+            self.assert_refused(403, "role_not_allowed", "/packets/5", "--request-target", "http://db.example/audit")
         with self.subTest("forged fields"):
             forged = [part for name in IDENTITY for spelling in
                       (f"Troth-Client-{name}", f"troth_client_{name}".replace("-", "_"), f"Troth-Client_{name}",
@@ -262,9 +277,9 @@ class NginxTest(TestCase):
     def test_policy_and_lists_are_followed_without_a_restart(self):
         self.start()
         self.assertEqual(self.curl("/packets/5")[0], 200)
-        (self.folder / "policy.toml").write_text(POLICY.replace('"GET /packets/*", ', ""))
+        (self.folder / "policy.toml").write_text(self.policy.replace('"GET /packets/*", ', ""))
         self.wait_until(lambda: self.curl("/packets/5")[0] == 403)
-        (self.folder / "policy.toml").write_text(POLICY)
+        (self.folder / "policy.toml").write_text(self.policy)
         self.wait_until(lambda: self.curl("/packets/5")[0] == 200)
         # nginx reads lists when it is reloaded, the policy service at once.
         self.ca("revoke", "--CN", "one", "--CA", "ca")
@@ -371,6 +386,12 @@ class NginxTest(TestCase):
         assert_refused("issuer_unknown", trust_bundle=self.pki / "issuer.crt", crl=self.pki / "issuer.crl")
         lists.write_text("".join((self.pki / f"{name}.crl").read_text() for name in ("issuer", "root")))
         self.nginx_config(trust_bundle=both, crl=lists)
+
+    def test_only_this_machine_may_ask_the_policy_service(self):
+        for listen in ("0.0.0.0:0", "[::]:0", "192.0.2.1:80", "443"):
+            done = troth("policy", "serve", "--policy", self.folder / "policy.toml", "--listen", listen, check=False)
+            self.assertEqual(done.returncode, 64)
+            self.assertIn("usage_error", done.stderr)
 
     def test_only_its_own_file_is_replaced(self):
         self.nginx_config()

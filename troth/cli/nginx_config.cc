@@ -10,6 +10,7 @@
 #include "troth/authz/policy.h"
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/base/shell_word.h"
 #include "troth/base/strings.h"
 #include "troth/cli/command.h"
 #include "troth/nginx/config_files.h"
@@ -92,9 +93,10 @@ int RunNginxConfig(Arguments& arguments, const Session& session) {
   }
   std::string serve;
   if (!server.policy_socket.empty()) {
-    serve = "troth policy serve --policy " + Absolute(arguments.policy) + " --trust-bundle " +
-            server.trust_bundle + (server.crl.empty() ? "" : " --crl " + server.crl) +
-            " --listen " + server.policy_socket;
+    serve = "troth policy serve --policy " + ShellWord(Absolute(arguments.policy)) +
+            " --trust-bundle " + ShellWord(server.trust_bundle) +
+            (server.crl.empty() ? "" : " --crl " + ShellWord(server.crl)) + " --listen " +
+            ShellWord(server.policy_socket);
   }
   if (session.json) {
     session.Print({{"out", arguments.out.empty() ? JsonValue() : JsonValue(arguments.out)},

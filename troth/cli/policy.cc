@@ -1,5 +1,5 @@
 // troth policy: whether a policy can be used, why it answers as it does, and what in it is probably
-// not meant.
+// not meant. `serve` is in policy_serve.cc.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
@@ -26,6 +26,7 @@ namespace {
 constexpr const char* kExamples = R"(Examples:
   troth policy check policy.toml
   troth policy lint policy.toml --methods methods.txt
+  troth policy serve --policy policy.toml --trust-bundle ca.pem --listen unix:/run/troth/policy.sock         for nginx
   troth policy explain policy.toml --certificate client.pem --trust-bundle ca.pem --method /clementine.ClementineOperator/Withdraw
 
 The language is described in docs/policy.md.)";

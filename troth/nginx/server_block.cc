@@ -155,6 +155,8 @@ void WriteFields(Writer& out, const Values& values) {
 }
 
 void WriteAsking(Writer& out) {
+  // An `allow` of the http block must not stand in for the answer.
+  out.Line("satisfy all;");
   out.Line(
       "# Who may do what: asked of `troth policy serve`, for every request of every location.");
   out.Line("auth_request /.troth/authorize;");
