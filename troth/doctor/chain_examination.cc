@@ -134,8 +134,10 @@ class ChainExamination {
       return;
     }
     std::vector<std::string> expected;
+    expected.reserve(order.size());
     for (const size_t at : order) expected.push_back(Called(all[at]));
     std::vector<std::string> got;
+    got.reserve(all.size());
     for (const Certificate& certificate : all) got.push_back(Called(certificate));
     Finding finding{.expected = Join(expected, ", then "),
                     .got = Join(got, ", then "),
@@ -145,6 +147,7 @@ class ChainExamination {
                                    !chain_.file->has_encrypted_key && !chain_.file->blocks.empty();
     if (only_certificates) {
       std::vector<size_t> blocks;
+      blocks.reserve(order.size());
       for (const size_t at : order) blocks.push_back(chain_.file->blocks[at]);
       finding.command = ReorderCommand(chain_.file->path, blocks);
     }

@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
 
 bool LooksLikeCrl(std::string_view text) {
-  return text.starts_with('\x30') || text.substr(0, 4096).find("BEGIN X509 CRL") != text.npos;
+  return text.starts_with('\x30') ||
+         text.substr(0, 4096).find("BEGIN X509 CRL") != std::string_view::npos;
 }
 
 // The content within the bounds of what it is: only revocation lists grow beyond kMaxFileBytes.
@@ -57,6 +58,11 @@ class FileExamination {
     finding.reason = reason;
     finding.subject = file_.path;
     diagnosis_.Add(std::move(finding));
+  }
+
+  // The file that a command writes, for people.
+  std::string Called(std::string_view suffix) const {
+    return Printable(file_.path + std::string(suffix), 400);
   }
 
   void AddFault(const absl::Status& status) { diagnosis_.Add(FaultOf(status, file_.path)); }
@@ -128,7 +134,7 @@ class FileExamination {
       const absl::Status status = Certificate::FromPem(FormatPem(label, der)).status();
       Finding finding = FaultOf(status, file_.path);
       finding.command = ConvertCommand(ToStd(status.message()), file_.path);
-      finding.fix = "convert it, and use " + file_.path + ".pem";
+      finding.fix = "convert it, and use " + Called(".pem");
       diagnosis_.Add(std::move(finding));
       file_.others.push_back(DescribePemLabel(label));
     } else {
@@ -162,7 +168,7 @@ class FileExamination {
                        : " with " + Printable(block.headers.substr(0, block.headers.find('\n')))),
            .fix = "give the program the passphrase (nginx: ssl_password_file), or decrypt the key "
                   "and use " +
-                  file_.path + ".plain",
+                  Called(".plain"),
            .command = DecryptCommand(file_.path)});
     } else {
       AddFault(key.status());
@@ -181,10 +187,10 @@ class FileExamination {
     Finding finding = FaultOf(why, file_.path);
     finding.command = ConvertCommand(finding.title, file_.path);
     if (!finding.command.empty()) {
-      finding.fix = "convert it, and use " + file_.path + ".pem";
+      finding.fix = "convert it, and use " + Called(".pem");
     } else if (finding.title.find("without BEGIN") != std::string::npos) {
       finding.command = ArmourCommand(file_.path);
-      finding.fix = "put BEGIN and END lines around it, and use " + file_.path + ".pem";
+      finding.fix = "put BEGIN and END lines around it, and use " + Called(".pem");
     } else if (finding.title.find("written out") != std::string::npos) {
       finding.command = LineEndsCommand(file_.path);
       finding.fix = "put real line ends where \"\\n\" is written";

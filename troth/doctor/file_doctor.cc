@@ -78,7 +78,7 @@ class FileDoctor {
       for (const ExaminedFile& other : set_.files()) {
         for (const Certificate& certificate : other.certificates) {
           if (certificate.public_key() != file.key->public_key()) continue;
-          what += " of " + Called(certificate) + " in " + other.path;
+          what += " of " + Called(certificate) + " in " + Printable(other.path, 400);
           break;
         }
       }
@@ -231,7 +231,7 @@ class FileDoctor {
     std::vector<std::string> out;
     const auto add = [&](const Certificate& certificate, const ExaminedFile& file) {
       if (set_.KeyOf(certificate.public_key()) != nullptr) return;
-      out.push_back(Called(certificate) + " in " + file.path + " with " +
+      out.push_back(Called(certificate) + " in " + Printable(file.path, 400) + " with " +
                     certificate.public_key().Describe());
     };
     for (const Chain& chain : set_.chains()) add(chain.leaf(), *chain.file);
