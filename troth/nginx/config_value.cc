@@ -119,14 +119,11 @@ absl::StatusOr<NginxUpstream> ParseNginxUpstream(std::string_view text, std::str
 }
 
 absl::StatusOr<std::string> NginxListen(std::string_view text) {
-  if (text.starts_with(kUnix)) {
-    if (IsSocketPath(text.substr(kUnix.size()))) return std::string(text);
-  } else if (IsPort(text)) {
-    return std::string(text);
-  } else if (const auto split = SplitHostAndPort(text);
-             split.has_value() && (split->host == "*" || IsHost(split->host))) {
-    return std::string(text);
-  }
+  const auto split = SplitHostAndPort(text);
+  const bool is_socket = text.starts_with(kUnix) && IsSocketPath(text.substr(kUnix.size()));
+  const bool is_address =
+      !text.starts_with(kUnix) && split.has_value() && (split->host == "*" || IsHost(split->host));
+  if (is_socket || is_address || IsPort(text)) return std::string(text);
   return Expected("--listen", "PORT, ADDR:PORT, [IPV6]:PORT or unix:/PATH, such as 443", text);
 }
 

@@ -70,7 +70,8 @@ TEST(NginxListen, IsAPortAnAddressOrASocket) {
        {"443", "*:443", "127.0.0.1:443", "[::]:443", "db.example:443", "unix:/run/nginx.sock"}) {
     EXPECT_EQ(*NginxListen(text), text);
   }
-  for (const char* const text : {"", "0", "99999", "443 ssl", "443;", "::443", "$port", "a b:1"}) {
+  for (const char* const text :
+       {"", "0", "99999", "unix:80", "443 ssl", "443;", "::443", "$port", "a b:1"}) {
     EXPECT_EQ(CodeOf(NginxListen(text).status()), "usage_error") << text;
   }
 }

@@ -92,7 +92,7 @@ absl::StatusOr<Values> ReadValues(const NginxServer& server) {
 class Writer {
  public:
   void Line(std::string_view text = "") {
-    if (!text.empty()) out_.append(static_cast<size_t>(4 * depth_), ' ').append(text);
+    if (!text.empty()) out_.append(4 * depth_, ' ').append(text);
     out_ += '\n';
   }
   void Set(std::string_view field, std::string_view value) {
@@ -110,7 +110,7 @@ class Writer {
 
  private:
   std::string out_;
-  int depth_ = 0;
+  size_t depth_ = 0;
 };
 
 void WriteTls(Writer& out, const Values& values) {
