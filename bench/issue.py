@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures the issuing of certificates by Troth, step-ca, cfssl and Caramel's original server, side by side.
 
-A round measures each server once in each way, for a moment, in an order of its own, and the floor: one raw P-256 signature and one
-verification. What a round says of two is compared, and the medians of these ratios are given with the least and the greatest. The
-CPU time is that of the server's processes, between the two ends of a window in which it was warm.
+A round measures each server once in each way, for a moment, in an order of its own. What a round says of two is compared, and the
+medians of these ratios are given with the least and the greatest. The CPU time is that of the server's processes, between the two
+ends of a window in which it was warm. The floor, one raw P-256 signature and one verification, is taken right before and right
+after each window, for a virtual machine is not as fast at every moment.
 """
 
 import argparse
@@ -28,6 +29,7 @@ KEY_TYPES = {"p256": "P-256", "rsa2048": "RSA 2048"}
 WAYS = {"kept": "kept-alive connections", "new": "a new connection for each certificate"}
 REQUESTS = {"p256": 50_000, "rsa2048": 10_000}
 CARAMEL_REQUESTS = 4_000
+FLOOR_SECONDS = 0.2
 CARAMEL_LEAST = 4  # seconds of a window: it signs what has gathered twice a second
 
 
@@ -59,7 +61,7 @@ class Bench:
         return file
 
     def floor(self):
-        return self.run("floor", "--time", self.arguments.window / 4)["floor_us"]
+        return self.run("floor", "--time", FLOOR_SECONDS)["floor_us"]
 
     def measure(self, server, key_type, way, connections):
         window = self.arguments.window
@@ -67,10 +69,12 @@ class Bench:
             window = max(window, CARAMEL_LEAST)
         first = self.sent.get((server.name, key_type), 0)
         with server if not server.always_up else contextlib.nullcontext():
+            before = self.floor()
             measured = self.run(
                 "load", "--server", server.protocol, "--requests", self.requests(key_type, server), "--port", server.port,
                 "--server-pid", *server.processes(), "--connections", connections, "--first", first, "--window", window,
                 *(("--plain",) if server.plain else ()), *(("--new-connections",) if way == "new" else ()), *server.load_flags())
+            measured["floor_us"] = (before + self.floor()) / 2
             measured["peak_mb"] = server.peak_bytes() / 1e6
         # What was sent in the warm-up and behind the window too, about.
         self.sent[server.name, key_type] = first + 2 * measured["count"] + 200
@@ -78,10 +82,10 @@ class Bench:
 
 
 class Results:
-    """samples[(server, key type, way, connections)] is a list with one measurement a round, as `floors` is."""
+    """samples[(server, key type, way, connections)] is a list with one measurement a round."""
 
     def __init__(self):
-        self.samples, self.floors, self.starts = {}, [], {}
+        self.samples, self.starts = {}, {}
 
     def add(self, server, key_type, way, connections, measured):
         self.samples.setdefault((server.name, key_type, way, connections), []).append(measured)
@@ -94,7 +98,10 @@ class Results:
                                       self.of(base, key_type, way, connections, what))]
 
     def floor_ratios(self, name, key_type, way, connections):
-        return [a / b for a, b in zip(self.of(name, key_type, way, connections, "server_cpu_us"), self.floors)]
+        return [m["server_cpu_us"] / m["floor_us"] for m in self.samples.get((name, key_type, way, connections), [])]
+
+    def floors(self):
+        return [m["floor_us"] for measured in self.samples.values() for m in measured]
 
     def peaks(self, name):
         return [m["peak_mb"] for (server, *_), measured in self.samples.items() if server == name for m in measured]
@@ -165,7 +172,7 @@ def report(results, arguments, machine, missing):
     ]
     if missing:
         lines.append(f"Left out, not installed: {', '.join(missing)}.")
-    lines += ["", f"Floor (one raw P-256 signature, one verification): {spread(results.floors, 1)} us. Medians (least-greatest).",
+    lines += ["", f"Floor (one raw P-256 signature, one verification): {spread(results.floors(), 1)} us. Medians (least-greatest).",
               "", "### Goals of issuing", "", results.goals(arguments.stored, goal_connections)]
     for key_type, key_title in KEY_TYPES.items():
         for way, way_title in WAYS.items():
@@ -234,7 +241,6 @@ def main():
             count = 0
             for _ in range(arguments.rounds):
                 shuffle.shuffle(work)
-                results.floors.append(bench.floor())
                 for server, key_type, way, connections in work:
                     count += 1
                     progress(f"{count}/{arguments.rounds * len(work)} {server.name}, {KEY_TYPES[key_type]}, {way}, {connections}")
@@ -246,7 +252,7 @@ def main():
     if arguments.into:
         write_into(arguments.into, "issuance", text)
     arguments.out.with_suffix(".json").write_text(json.dumps(
-        {"floors": results.floors, "starts": results.starts,
+        {"starts": results.starts,
          "measured": [{"server": s, "key_type": k, "way": w, "connections": c, "rounds": r}
                       for (s, k, w, c), r in results.samples.items()]}, indent=1))
 

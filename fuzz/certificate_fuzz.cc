@@ -1,17 +1,15 @@
 // Certificates, as DER, as PEM and as trust bundles. What is read must be self-consistent: written
 // as PEM it reads as the same, and every description of it can be made.
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/pki/certificate.h"
 #include "troth/pki/trust_bundle.h"
 
 namespace {
 
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using troth::Require;
 
 void Use(const troth::Certificate& certificate) {
   const absl::StatusOr<troth::Certificate> again = troth::Certificate::FromPem(certificate.ToPem());

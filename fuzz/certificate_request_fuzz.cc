@@ -1,16 +1,14 @@
 // Certificate requests, as DER and as PEM. A request that is read has verified: it can be written
 // and read again.
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/pki/certificate_request.h"
 
 namespace {
 
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using troth::Require;
 
 void Use(const troth::CertificateRequest& request) {
   const absl::StatusOr<troth::CertificateRequest> again =

@@ -1,18 +1,12 @@
 // Revocation lists, as DER and as PEM. Entries are sorted, and each is found.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/pki/crl.h"
 
-namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
+using troth::Require;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);

@@ -1,18 +1,12 @@
 // Names as people type them. What is taken must be written, printed on one line, and read back as
 // the same.
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/pki/name.h"
 
-namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
+using troth::Require;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

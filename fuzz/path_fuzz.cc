@@ -5,11 +5,11 @@
 // two bytes of length (big-endian), DER. Items that are not read are skipped; the last leaf counts.
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <vector>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/pki/certificate.h"
 #include "troth/pki/crl.h"
 #include "troth/pki/path_validation.h"
@@ -19,6 +19,7 @@ namespace {
 
 using troth::Certificate;
 using troth::Crl;
+using troth::Require;
 
 constexpr size_t kChecks = 100;
 constexpr size_t kChecksForExplanation = 64;
@@ -52,10 +53,6 @@ Case Read(std::string_view input) {
     if (role == 3) out.leaf = *certificate;
   }
   return out;
-}
-
-void Require(bool condition) {
-  if (!condition) std::abort();
 }
 
 }  // namespace

@@ -1,19 +1,13 @@
 // PEM, and private keys in it. Every block that is read can be written and read again.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/pki/key.h"
 #include "troth/pki/pem.h"
 
-namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
+using troth::Require;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -5,11 +5,11 @@
 // bit says whether a passphrase is given, then edits of three bytes: an offset (big-endian) and
 // what is XORed there. What follows 0xff in the first byte is PEM as it is.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/base/reason.h"
 #include "troth/pki/der.h"
 #include "troth/pki/key.h"
@@ -18,10 +18,7 @@
 namespace {
 
 using troth::PrivateKey;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using troth::Require;
 
 struct Form {
   std::string label;

@@ -3,7 +3,6 @@
 // it too.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "troth/authz/policy.h"
 #include "troth/authz/policy_explain.h"
 #include "troth/authz/policy_lint.h"
+#include "troth/base/fuzz_testing.h"
 #include "troth/base/reason.h"
 #include "troth/pki/issue.h"
 
@@ -18,10 +18,7 @@ namespace {
 
 using troth::MethodIndex;
 using troth::Policy;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using troth::Require;
 
 constexpr troth::Time kNow{troth::Seconds(1'800'000'000)};
 

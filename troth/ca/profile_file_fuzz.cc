@@ -1,9 +1,9 @@
 // The file of profiles: whatever it says, it is refused with its line, or every profile that comes
 // of it is one that can be used.
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/base/reason.h"
 #include "troth/ca/leaf_template.h"
 #include "troth/ca/profile.h"
@@ -11,9 +11,7 @@
 
 namespace {
 
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using troth::Require;
 
 constexpr troth::Time kNow{troth::Seconds(1'800'000'000)};
 

@@ -1,11 +1,11 @@
 // The text of an enrolment token, as strangers send it: it is refused, or it is the one text of
 // what was read. Then the rules of tokens must cope with any names.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/ca/token.h"
@@ -14,9 +14,7 @@
 
 namespace {
 
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using troth::Require;
 
 constexpr troth::Time kNow{troth::Seconds(1'800'000'000)};
 

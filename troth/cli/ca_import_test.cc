@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -12,20 +11,16 @@
 #include "troth/ca/crl_file.h"
 #include "troth/ca/folder_lock.h"
 #include "troth/ca/key_pair_files.h"
-#include "troth/cli/command.h"
+#include "troth/cli/cli_testing.h"
 #include "troth/store/sqlite_store.h"
 
 namespace troth {
 namespace {
 
+using cli_testing::Outcome;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
 
 // A CA of certstrap's with two leaves, one of them revoked.
 class CaImportTest : public ::testing::Test {
@@ -42,11 +37,7 @@ class CaImportTest : public ::testing::Test {
   }
 
   Outcome Run(const std::vector<std::string>& arguments) {
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .run = {}};
-    const int code = RunTroth(arguments, session);
-    return {code, out.str(), err.str()};
+    return cli_testing::Run(arguments, clock_);
   }
   void Made(const std::vector<std::string>& arguments) {
     const Outcome outcome = Run(arguments);

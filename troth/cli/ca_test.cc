@@ -2,37 +2,28 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "troth/ca/ca_testing.h"
 #include "troth/ca/key_pair_files.h"
-#include "troth/cli/command.h"
+#include "troth/cli/cli_testing.h"
 
 namespace troth {
 namespace {
 
+using cli_testing::Outcome;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
 
 class CaCommandTest : public ::testing::Test {
  protected:
   // `troth ca -depot-path <out> ARGUMENTS...`
   Outcome Ca(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"ca", "-depot-path", out_});
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .run = {}};
-    const int code = RunTroth(arguments, session);
-    return {code, out.str(), err.str()};
+    return cli_testing::Run(arguments, clock_);
   }
   void MakeAuthority() {
     ASSERT_EQ(Ca({"init", "--cn", "ca", "--curve", "P-256", "--passphrase", ""}).code, kExitDone);

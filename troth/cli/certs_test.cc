@@ -2,38 +2,29 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "troth/ca/ca_testing.h"
 #include "troth/ca/key_pair_files.h"
-#include "troth/cli/command.h"
+#include "troth/cli/cli_testing.h"
 
 namespace troth {
 namespace {
 
+using cli_testing::Outcome;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
 class CertsCommandTest : public ::testing::Test {
  protected:
   // `troth certs generate --out <tree> ARGUMENTS...`
   Outcome Generate(std::vector<std::string> arguments = {}) {
     arguments.insert(arguments.begin(), {"certs", "generate", "--out", tree_});
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .run = {}};
-    const int code = RunTroth(arguments, session);
-    return {code, out.str(), err.str()};
+    return cli_testing::Run(arguments, clock_);
   }
   size_t CountIn(const std::string& name) {
     return ReadCertificateFile(tree_ + "/" + name)->size();

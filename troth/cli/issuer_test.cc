@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -10,19 +9,15 @@
 #include "troth/ca/authority_folder.h"
 #include "troth/ca/ca_testing.h"
 #include "troth/ca/key_pair_files.h"
-#include "troth/cli/command.h"
+#include "troth/cli/cli_testing.h"
 
 namespace troth {
 namespace {
 
+using cli_testing::Outcome;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
 
 class IssuerCommandTest : public ::testing::Test {
  protected:
@@ -34,11 +29,7 @@ class IssuerCommandTest : public ::testing::Test {
     ASSERT_TRUE(made.ok()) << made;
   }
   Outcome Run(const std::vector<std::string>& arguments) {
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .run = {}};
-    const int code = RunTroth(arguments, session);
-    return {code, out.str(), err.str()};
+    return cli_testing::Run(arguments, clock_);
   }
   Certificate Issuer() const { return ReadCertificateFile(data_.IssuerCertificate())->front(); }
 

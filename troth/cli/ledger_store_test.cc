@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,7 +13,7 @@
 #include "troth/ca/folder_lock.h"
 #include "troth/ca/ledger.h"
 #include "troth/ca/operations_testing.h"
-#include "troth/cli/command.h"
+#include "troth/cli/cli_testing.h"
 #include "troth/cli/operations_options.h"
 #include "troth/pki/issue.h"
 #include "troth/store/sqlite_store.h"
@@ -22,15 +21,11 @@
 namespace troth {
 namespace {
 
+using cli_testing::Outcome;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
 
 int ExitCodeOf(Reason reason) { return InfoOf(reason).exit_code; }
 
@@ -56,26 +51,22 @@ class LedgerStoreTest : public ::testing::Test {
     EXPECT_TRUE(WriteFile(data_.RootCertificate(), root_.certificate().ToPem(), {}).ok());
   }
 
-  Outcome Troth(std::vector<std::string> arguments) {
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .run = {}};
-    session.connect =
+  Outcome Troth(const std::vector<std::string>& arguments) {
+    const auto connect =
         [this](
             const OperationsOptions& /*options*/) -> absl::StatusOr<std::unique_ptr<Operations>> {
       return std::make_unique<ca_testing::FakeOperations>(remote_, "admin");
     };
-    const int code = RunTroth(arguments, session);
-    return {code, out.str(), err.str()};
+    return cli_testing::Run(arguments, clock_, {.connect = connect});
   }
   Outcome Here(std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--data", data_.path()});
-    return Troth(std::move(arguments));
+    return Troth(arguments);
   }
   Outcome Remote(std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--server", "ca:8444", "--certificate", "a.pem",
                                        "--private-key", "a.key", "--trust-bundle", "root.pem"});
-    return Troth(std::move(arguments));
+    return Troth(arguments);
   }
 
   static LedgerNote Note(const std::string& action) {

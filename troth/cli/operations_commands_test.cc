@@ -2,13 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "troth/ca/ca_testing.h"
 #include "troth/ca/operations_testing.h"
-#include "troth/cli/command.h"
+#include "troth/cli/cli_testing.h"
 #include "troth/cli/operations_options.h"
 #include "troth/cli/operations_text.h"
 
@@ -17,6 +16,7 @@ namespace {
 
 using ca_testing::FakeCertificate;
 using ca_testing::FakeRequest;
+using cli_testing::Outcome;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -24,24 +24,15 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
 class OperationsCommandTest : public ::testing::Test {
  protected:
   Outcome Troth(const std::vector<std::string>& arguments, bool interactive = false) {
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .run = {}, .interactive = interactive};
-    session.connect =
+    const auto connect =
         [this](const OperationsOptions& options) -> absl::StatusOr<std::unique_ptr<Operations>> {
       asked_for_ = options;
       return std::make_unique<ca_testing::FakeOperations>(state_, "admin");
     };
-    const int code = RunTroth(arguments, session);
-    return {code, out.str(), err.str()};
+    return cli_testing::Run(arguments, clock_, {.interactive = interactive, .connect = connect});
   }
   void FailWith(const absl::Status& status) {
     const std::lock_guard lock(state_.mutex);
@@ -402,13 +393,11 @@ TEST_F(OperationsCommandTest, EveryCommandHasExamples) {
 
 TEST(OperationsCommand, WithoutAnAuthorityTheFolderIsNamed) {
   const ca_testing::TestFolder folder;
-  std::ostringstream out;
-  std::ostringstream err;
-  Session session{.out = out, .err = err, .clock = Clock::System(), .run = {}};
-  EXPECT_EQ(RunTroth({"requests", "list", "--data", folder.path()}, session),
-            InfoOf(Reason::kFileNotFound).exit_code);
-  EXPECT_THAT(err.str(), AllOf(HasSubstr(folder.path() + "/admin.sock"),
-                               HasSubstr("troth serve --data " + folder.path())));
+  const Outcome outcome =
+      cli_testing::Run({"requests", "list", "--data", folder.path()}, Clock::System());
+  EXPECT_EQ(outcome.code, InfoOf(Reason::kFileNotFound).exit_code);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr(folder.path() + "/admin.sock"),
+                                 HasSubstr("troth serve --data " + folder.path())));
 }
 
 }  // namespace

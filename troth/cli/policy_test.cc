@@ -1,25 +1,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "troth/authz/authz_testing.h"
-#include "troth/cli/command.h"
+#include "troth/cli/cli_testing.h"
 
 namespace troth {
 namespace {
 
+using cli_testing::Outcome;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
 
 constexpr std::string_view kPolicy = R"([roles]
 operator = { dns = "operator.example" }
@@ -46,24 +40,12 @@ class PolicyCommand : public ::testing::Test {
 
   // `arguments` with FILE:name for a file of the fixture.
   Outcome Run(std::vector<std::string> arguments, bool json = false) {
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .json = json, .run = {}};
-    CLI::App app;
-    AddPolicyCommand(app, session);
-    std::vector<std::string> reversed = {};
-    for (auto argument = arguments.rbegin(); argument != arguments.rend(); ++argument) {
-      const bool file = argument->starts_with("FILE:");
-      reversed.push_back(file ? folder_ / argument->substr(5) : *argument);
+    for (std::string& argument : arguments) {
+      if (argument.starts_with("FILE:")) argument = folder_ / argument.substr(5);
     }
-    reversed.emplace_back("policy");
-    try {
-      app.parse(reversed);
-    } catch (const CLI::ParseError&) {
-      return {kExitUsage, out.str(), err.str()};
-    }
-    const int code = session.run();
-    return {code, out.str(), err.str()};
+    arguments.insert(arguments.begin(), "policy");
+    if (json) arguments.emplace_back("--json");
+    return cli_testing::Run(arguments, clock_);
   }
   // The JSON of `explain` for these arguments.
   Outcome Explain(std::vector<std::string> arguments) {

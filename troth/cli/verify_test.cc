@@ -1,18 +1,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <CLI/CLI.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "troth/cli/command.h"
+#include "troth/cli/cli_testing.h"
 #include "troth/pki/openssl_testing.h"
 #include "troth/pki/path_testing.h"
 
 namespace troth {
 namespace {
 
+using cli_testing::Outcome;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::Intermediate;
@@ -27,11 +26,6 @@ using testing::Wanted;
 class StoppedClock : public Clock {
  public:
   Time Now() const override { return kNow; }
-};
-
-struct Outcome {
-  int code;
-  std::string out, err;
 };
 
 class Verify : public ::testing::Test {
@@ -53,24 +47,12 @@ class Verify : public ::testing::Test {
 
   // `arguments` with FILE:name for a file of the fixture.
   Outcome Run(std::vector<std::string> arguments, bool json = false) {
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .json = json, .run = {}};
-    CLI::App app;
-    AddVerifyCommand(app, session);
-    std::vector<std::string> reversed;
-    for (auto argument = arguments.rbegin(); argument != arguments.rend(); ++argument) {
-      reversed.push_back(argument->starts_with("FILE:") ? files_.PathOf(argument->substr(5))
-                                                        : *argument);
+    for (std::string& argument : arguments) {
+      if (argument.starts_with("FILE:")) argument = files_.PathOf(argument.substr(5));
     }
-    reversed.emplace_back("verify");
-    try {
-      app.parse(reversed);
-    } catch (const CLI::ParseError&) {
-      return {kExitUsage, "", ""};
-    }
-    const int code = session.run();
-    return {code, out.str(), err.str()};
+    arguments.insert(arguments.begin(), "verify");
+    if (json) arguments.emplace_back("--json");
+    return cli_testing::Run(arguments, clock_);
   }
 
   testing::Workshop files_;

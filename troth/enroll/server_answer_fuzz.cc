@@ -1,20 +1,17 @@
 // Whatever a server answers: what is read of it is bounded and printable.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/enroll/server_answer.h"
 
 namespace {
 
+using troth::Require;
 using troth::ServerAnswer;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 bool IsPrintable(std::string_view text) {
   return std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20 && c < 0x7f; });

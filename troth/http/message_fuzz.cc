@@ -1,19 +1,13 @@
 // The texts of a request that handlers read: queries and times. What is read must be
 // self-consistent.
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "troth/base/encoding.h"
+#include "troth/base/fuzz_testing.h"
 #include "troth/http/message.h"
 
-namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
+using troth::Require;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -1,20 +1,18 @@
 // Requests in pieces, as they come from the network: the first byte says how long the pieces are.
 // What is read must not depend on them, and a path must be one that a handler can rely on.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/base/reason.h"
 #include "troth/http/request_parser_internal.h"
 #include "troth/http/request_target_internal.h"
 
 namespace {
 
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using troth::Require;
 
 // The requests of `text`, and how it ended.
 std::string ReadAll(std::string_view text, size_t step) {

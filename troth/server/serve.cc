@@ -56,13 +56,18 @@ absl::StatusOr<std::vector<AlternativeName>> ServerNames(const AuthoritySettings
   return names;
 }
 
-// The trust domain of an authority that was not told one: the first DNS name of its servers.
-std::string TrustDomainOf(const ServeOptions& options) {
-  if (!options.trust_domain.empty()) return options.trust_domain;
+// The first of the names of its servers that is a DNS name, in lower case.
+std::optional<std::string> FirstDnsName(const ServeOptions& options) {
   for (const std::string& name : options.dns_names) {
     if (!ParseIpAddress(name).has_value() && IsDnsName(name, false)) return ToLowerAscii(name);
   }
-  return std::string(kDefaultTrustDomain);
+  return std::nullopt;
+}
+
+// The trust domain of an authority that was not told one: the first DNS name of its servers.
+std::string TrustDomainOf(const ServeOptions& options) {
+  if (!options.trust_domain.empty()) return options.trust_domain;
+  return FirstDnsName(options).value_or(std::string(kDefaultTrustDomain));
 }
 
 // Where lists and issuers are found, of an authority that was not told: its plain HTTP listener, by
@@ -71,12 +76,8 @@ std::string PublicUrlOf(const ServeOptions& options) {
   if (!options.public_url.empty()) return options.public_url;
   const size_t colon = options.http_listen.rfind(':');
   if (colon == std::string::npos || options.http_listen.substr(colon) == ":0") return {};
-  for (const std::string& name : options.dns_names) {
-    if (!ParseIpAddress(name).has_value() && IsDnsName(name, false)) {
-      return "http://" + ToLowerAscii(name) + options.http_listen.substr(colon);
-    }
-  }
-  return {};
+  const std::optional<std::string> name = FirstDnsName(options);
+  return name.has_value() ? "http://" + *name + options.http_listen.substr(colon) : "";
 }
 
 // Caramel's clients make their subjects of the CA's, and the one in Python can do so only when it

@@ -17,7 +17,7 @@ struct SqliteStoreOptions {
   std::string path = {};
   bool read_only = false;  // for looking at a store that another process may be writing
   std::string vfs = {};    // SQLite's VFS, for tests; empty: the default one
-  size_t cache_bytes = size_t{4} << 20;
+  size_t cache_bytes = size_t{3} << 20;
   size_t index_batch = 8192;  // certificates between two batches of the indexes by name and expiry
   // Pages of the write-ahead log at which they are moved to the file: 4 MiB.
   int check_point_pages = 1000;

@@ -11,8 +11,8 @@ namespace {
 constexpr std::uint64_t kLeast = std::uint64_t{1} << 16;
 constexpr size_t kCacheBytes = size_t{256} << 10;
 
-// Room to grow by half before the next one is filled.
-std::uint64_t CapacityFor(std::uint64_t terms) { return std::max(kLeast, terms + terms / 2); }
+// Room to grow by a quarter before the next one is filled.
+std::uint64_t CapacityFor(std::uint64_t terms) { return std::max(kLeast, terms + terms / 4); }
 
 }  // namespace
 

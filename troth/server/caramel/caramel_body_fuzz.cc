@@ -1,21 +1,15 @@
 // A body that is taken is exactly the text of the request that was read from it; one that is
 // refused says so in ASCII.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/base/strings.h"
 #include "troth/server/caramel/posted_request.h"
 #include "troth/server/caramel/python_text.h"
 
-namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-}  // namespace
+using troth::Require;
 
 // The first line, up to 64 bytes, is the CA's O; the rest is the body.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {

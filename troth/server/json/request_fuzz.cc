@@ -4,11 +4,11 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "troth/base/fuzz_testing.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/pki/revocation_reason.h"
@@ -19,10 +19,7 @@
 namespace {
 
 using troth::Reason;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using troth::Require;
 
 void RequireOneOf(const absl::Status& status, const std::vector<Reason>& reasons) {
   const auto reason = troth::ReasonOf(status);
