@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "troth/base/shell_word.h"
+#include "troth/base/file.h"
 #include "troth/base/strings.h"
 #include "troth/doctor/mend_internal.h"
 
@@ -23,10 +23,45 @@ std::string NamesOf(const Certificate& certificate) {
   return names.empty() ? "no subject alternative name" : Join(names, ", ");
 }
 
+// Whether `troth ca sign` writes a certificate of the same kind: it gives both usages, and no other
+// extension.
+bool IsUsual(const Certificate& leaf) {
+  const auto& usages = leaf.extended_key_usage();
+  if (!usages.has_value() || usages->size() != 2 ||
+      std::ranges::find(*usages, kServerAuthOid) == usages->end() ||
+      std::ranges::find(*usages, kClientAuthOid) == usages->end()) {
+    return false;
+  }
+  return std::ranges::all_of(leaf.extensions(), [](const Extension& extension) {
+    for (const std::string_view usual :
+         {"2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.35", "2.5.29.37"}) {
+      if (extension.oid == usual) return true;
+    }
+    return false;
+  });
+}
+
+// Whether a list among the files names it, signed by whomever.
+bool IsListed(const Certificate& certificate, const FileSet& set) {
+  return std::ranges::any_of(set.Crls(), [&](const Crl& crl) {
+    return crl.issuer().Matches(certificate.issuer()) &&
+           crl.Find(certificate.serial_number()) != nullptr;
+  });
+}
+
+bool IsOpenToEverybody(const ExaminedFile& key) {
+  const std::optional<FileVersion> version = VersionOf(key.path);
+  return !version.has_value() || (version->mode & 07) != 0;
+}
+
 // Whether openssl's -addext writes the name as it is.
 bool IsPlain(const AlternativeName& name) {
   return name.kind != AlternativeName::Kind::kDirectory &&
-         name.kind != AlternativeName::Kind::kOther && name.value.find(',') == std::string::npos;
+         name.kind != AlternativeName::Kind::kOther &&
+         std::ranges::all_of(name.ToPlainString(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                  std::string_view(".:/_*@%+~-").find(c) != std::string_view::npos;
+         });
 }
 
 bool IsTimeReason(std::optional<Reason> reason) {
@@ -142,14 +177,14 @@ class ChainExamination {
     Finding finding{.expected = Join(expected, ", then "),
                     .got = Join(got, ", then "),
                     .fix = "put the leaf first, then its issuer, and so on; leave out the root"};
-    // Keys lie among the blocks of a combined file, and must stay.
-    const bool only_certificates = !chain_.file->key.has_value() &&
-                                   !chain_.file->has_encrypted_key && !chain_.file->blocks.empty();
-    if (only_certificates) {
-      std::vector<size_t> blocks;
-      blocks.reserve(order.size());
-      for (const size_t at : order) blocks.push_back(chain_.file->blocks[at]);
-      finding.command = ReorderCommand(chain_.file->path, blocks);
+    std::vector<size_t> whole = order;
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (IsRoot(all[i]) && all[i].subject().Matches(all[order.back()].issuer()))
+        whole.push_back(i);
+    }
+    // Nothing else may get lost or moved: keys lie among the blocks of a combined file.
+    if (chain_.file->only_certificates && whole.size() == all.size()) {
+      finding.command = ReorderCommand(chain_.file->path, whole);
     }
     if (chain_.at != 0) {
       finding.title = IsRoot(all[0])
@@ -289,30 +324,30 @@ class ChainExamination {
 
   // The intermediates of `path` are among the files, and not in that of the leaf.
   void AddIncomplete(const std::vector<Certificate>& path) {
-    const std::string file = ShellWord(chain_.file->path);
+    const std::string file = PathWord(chain_.file->path);
     std::vector<std::string> missing;
-    std::string sources;
-    bool whole_files = true;
-    bool line_ends = true;
+    std::vector<std::string> commands;
+    bool can_append = !chain_.file->blocks.empty();
+    const std::string end = chain_.file->ends_in_line_end ? "" : "echo >> " + file + " && ";
     for (size_t i = 1; i + 1 < path.size(); ++i) {
       const std::vector<Certificate>& sent = chain_.file->certificates;
-      if (std::ranges::find(sent, path[i]) != sent.end()) continue;
+      if (std::ranges::find(sent, path[i]) != sent.end()) {
+        // What is missing belongs before it.
+        if (!missing.empty()) can_append = false;
+        continue;
+      }
       missing.push_back(Called(path[i]));
       const ExaminedFile& source = set_.FileOf(path[i]);
       // Other certificates of that file have no business in the chain.
-      whole_files &= source.certificates.size() == 1 && !source.blocks.empty();
-      line_ends &= source.ends_in_line_end;
-      sources += " " + ShellWord(source.path);
+      can_append = can_append && source.certificates.size() == 1 && source.only_certificates;
+      commands.push_back("openssl x509 -in " + PathWord(source.path) + " >> " + file);
     }
-    // awk ends a last line that has no end.
-    const std::string append = (chain_.file->ends_in_line_end ? "" : "echo >> " + file + " && ") +
-                               (line_ends ? "cat" : "awk 1") + sources + " >> " + file;
     Add(Reason::kIssuerUnknown,
         {.title = "the chain is incomplete: the file has no intermediate that leads to the root",
          .expected = "after " + Called(leaf_) + ": " + Join(missing, ", then "),
          .got = std::to_string(chain_.file->certificates.size()) + " certificate(s), without it",
          .fix = "append the intermediates to the file, each after the certificate that it issued",
-         .command = whole_files && !chain_.file->blocks.empty() ? append : ""});
+         .command = can_append ? end + Join(commands, " && ") : ""});
   }
 
   // All that the bundles hold is an intermediate.
@@ -362,6 +397,13 @@ std::string ReissueCommandOf(const Chain& chain, const FileSet& set,
   const Certificate& leaf = chain.leaf();
   const ExaminedFile* key = set.KeyOf(leaf.public_key());
   if (key == nullptr || chain.file->certificates.size() != 1 || key == chain.file) return "";
+  if (!chain.file->only_certificates || !IsUsual(leaf) || IsListed(leaf, set) ||
+      IsOpenToEverybody(*key)) {
+    return "";
+  }
+  const Seconds lifetime = leaf.validity().not_after - leaf.validity().not_before + Seconds(1);
+  const auto days = std::chrono::floor<std::chrono::days>(lifetime).count();
+  if (days < 1) return "";
   std::vector<AlternativeName> names = leaf.alternative_names();
   if (names.empty() && leaf.subject().common_name().has_value() &&
       IsDnsName(*leaf.subject().common_name(), true)) {
@@ -384,6 +426,7 @@ std::string ReissueCommandOf(const Chain& chain, const FileSet& set,
                            .ca_certificate = ca_file.path,
                            .ca_key = ca_key->path,
                            .subject = SlashesOf(leaf.subject()),
+                           .lifetime = std::to_string(days) + " days",
                            .names = names});
   }
   return "";

@@ -25,6 +25,9 @@ bool Diagnosis::healthy() const {
 
 void Diagnosis::Add(Finding finding) {
   if (finding.fix.empty()) finding.fix = InfoOf(finding.reason).fix;
+  const bool printable =
+      std::ranges::all_of(finding.command, [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (!printable) finding.command.clear();
   const bool known = std::ranges::any_of(findings, [&](const Finding& other) {
     return other.reason == finding.reason && other.subject == finding.subject &&
            other.title == finding.title;

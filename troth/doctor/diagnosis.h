@@ -28,7 +28,8 @@ struct Finding {
   std::string got = {};
   std::string fix = {};  // what to do, in words; never empty once in a Diagnosis
   // One line for a POSIX shell that mends it when run where the doctor ran, with names quoted;
-  // empty when no command can. It overwrites no file but the subject, and never shows a secret.
+  // empty when no command can. It overwrites no file but the subject, drops nothing from it, copies
+  // no private key, and is printable ASCII once in a Diagnosis.
   std::string command = {};
 };
 
@@ -43,7 +44,8 @@ struct Diagnosis {
   std::vector<Finding> findings;       // faults first, then warnings, then notes
 
   bool healthy() const;  // no fault
-  // Adds `finding`, once; its fix is that of its reason unless it has one.
+  // Adds `finding`, once; its fix is that of its reason unless it has one, and a command that a
+  // terminal could take for more than text is left out: names in it may be a stranger's.
   void Add(Finding finding);
   // Brings the findings into their order; those of one severity stay as they were added.
   void Sort();

@@ -1,9 +1,10 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "troth/base/encoding.h"
 #include "troth/base/file.h"
 #include "troth/base/secret.h"
-#include "troth/base/shell_word.h"
 #include "troth/base/strings.h"
 #include "troth/doctor/examined_file_internal.h"
 #include "troth/doctor/mend_internal.h"
@@ -45,6 +46,9 @@ class FileExamination {
     if (blocks.ok()) {
       JudgeText(secret.Reveal());
       for (const PemBlock& block : *blocks) Take(block, at_++);
+      file_.only_certificates = file_.certificates.size() == blocks->size() &&
+                                !secret.Reveal().starts_with(kUtf8Mark) &&
+                                !HasMarksInsideLines(secret.Reveal());
     } else {
       JudgeNoPem(secret.Reveal(), blocks.status());
     }
@@ -69,7 +73,6 @@ class FileExamination {
 
   // Text that Troth reads, and that others may not.
   void JudgeText(std::string_view text) {
-    const std::string file = ShellWord(file_.path);
     if (text.starts_with(kUtf8Mark)) {
       Add(Severity::kWarning, Reason::kFileWrongFormat,
           {.title = "the file begins with a byte order mark, which hides its first block from some "
@@ -77,13 +80,13 @@ class FileExamination {
            .expected = "\"-----BEGIN\" in the first column",
            .got = "the bytes EF BB BF before it",
            .fix = "save it without a byte order mark",
-           .command = "sed -i '1s/^\\xEF\\xBB\\xBF//' " + file});
+           .command = SedCommand("'1s/^\\xEF\\xBB\\xBF//'", file_.path)});
     }
     if (text.find('\r') != std::string_view::npos) {
       Add(Severity::kNote, Reason::kFileWrongFormat,
           {.title = "lines end in CRLF, as Windows writes them; that is fine",
            .fix = "nothing has to be done",
-           .command = "sed -i 's/\\r$//' " + file});
+           .command = SedCommand("'s/\\r$//'", file_.path)});
     }
     if (HasMarksInsideLines(text)) {
       Add(Severity::kFault, Reason::kFileWrongFormat,
@@ -91,8 +94,13 @@ class FileExamination {
            .expected = "BEGIN and END on lines of their own",
            .got = "other text on the same line",
            .fix = "put the line ends back",
-           .command = LineEndsCommand(file_.path)});
+           .command = HasHeaders(text) ? "" : LineEndsCommand(file_.path)});
     }
+  }
+
+  // An encrypted key of old, whose headers an empty line ends: the command would lose it.
+  static bool HasHeaders(std::string_view text) {
+    return text.find("Proc-Type:") != std::string_view::npos;
   }
 
   // Whether a BEGIN or END stands on a line with something else.
@@ -134,7 +142,7 @@ class FileExamination {
       const absl::Status status = Certificate::FromPem(FormatPem(label, der)).status();
       Finding finding = FaultOf(status, file_.path);
       finding.command = ConvertCommand(ToStd(status.message()), file_.path);
-      finding.fix = "convert it, and use " + Called(".pem");
+      if (!finding.command.empty()) finding.fix = "convert it, and use " + Called(".pem");
       diagnosis_.Add(std::move(finding));
       file_.others.push_back(DescribePemLabel(label));
     } else {
@@ -167,9 +175,7 @@ class FileExamination {
                        ? ""
                        : " with " + Printable(block.headers.substr(0, block.headers.find('\n')))),
            .fix = "give the program the passphrase (nginx: ssl_password_file), or decrypt the key "
-                  "and use " +
-                  Called(".plain"),
-           .command = DecryptCommand(file_.path)});
+                  "with openssl pkey into a file that only its owner can read (umask 077)"});
     } else {
       AddFault(key.status());
       file_.others.push_back(DescribePemLabel(block.label));
@@ -185,18 +191,49 @@ class FileExamination {
   // Binary files, and text that is none of PEM.
   void JudgeNoPem(std::string_view bytes, const absl::Status& why) {
     Finding finding = FaultOf(why, file_.path);
-    finding.command = ConvertCommand(finding.title, file_.path);
+    if (!HoldsKey(bytes)) finding.command = ConvertCommand(finding.title, file_.path);
     if (!finding.command.empty()) {
       finding.fix = "convert it, and use " + Called(".pem");
     } else if (finding.title.find("without BEGIN") != std::string::npos) {
-      finding.command = ArmourCommand(file_.path);
-      finding.fix = "put BEGIN and END lines around it, and use " + Called(".pem");
+      JudgeUnarmoured(bytes, finding);
     } else if (finding.title.find("written out") != std::string::npos) {
-      finding.command = LineEndsCommand(file_.path);
+      if (!HasHeaders(bytes)) finding.command = LineEndsCommand(file_.path);
       finding.fix = "put real line ends where \"\\n\" is written";
     }
     if (bytes.starts_with('\x30')) TakeDer(bytes, finding);
     diagnosis_.Add(std::move(finding));
+  }
+
+  // Whether `bytes`, UTF-16 perhaps, name a private key.
+  static bool HoldsKey(std::string_view bytes) {
+    std::string text(bytes);
+    std::erase(text, '\0');
+    const Secret secret(std::move(text));
+    return secret.Reveal().find("PRIVATE KEY") != std::string_view::npos;
+  }
+
+  // Base64 alone may be anything, a key too.
+  void JudgeUnarmoured(std::string_view text, Finding& finding) {
+    std::string digits;
+    std::ranges::copy_if(text, std::back_inserter(digits),
+                         [](char c) { return c != ' ' && (c < '\t' || c > '\r'); });
+    const Secret base64(std::move(digits));
+    std::optional<std::string> bytes = FromBase64(base64.Reveal());
+    const Secret der(bytes.has_value() ? *std::move(bytes) : std::string());
+    finding.title = "the text is base64 without BEGIN and END lines";
+    finding.expected = "PEM";
+    if (!Certificate::FromDer(der.Reveal()).ok()) {
+      finding.got = "base64 that is no certificate";
+      finding.fix =
+          "put the BEGIN and END lines of what it is around it, such as \"-----BEGIN PRIVATE "
+          "KEY-----\"; let only its owner read it when it is a key";
+      return;
+    }
+    finding.got = "the base64 of a certificate";
+    finding.command = ArmourCommand(file_.path);
+    finding.fix =
+        "put \"-----BEGIN CERTIFICATE-----\" before it and \"-----END "
+        "CERTIFICATE-----\" after it";
   }
 
   // What is read all the same, so that the rest is found too.
@@ -236,7 +273,7 @@ class FileExamination {
          .got = mode,
          .fix =
              "let only its owner read it; if strangers have been on this machine, make a new key",
-         .command = "chmod 600 " + ShellWord(file_.path)});
+         .command = "chmod 600 " + PathWord(file_.path)});
   }
 
   Diagnosis& diagnosis_;

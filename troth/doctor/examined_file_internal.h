@@ -18,6 +18,8 @@ struct ExaminedFile {
   std::vector<Certificate> certificates;  // in the file's order
   // Where each lies among the PEM blocks of the file; empty for DER.
   std::vector<size_t> blocks;
+  // Nothing but certificates, in PEM that every program reads; there may be text around them.
+  bool only_certificates = false;
   bool ends_in_line_end = true;  // so that something can be appended
   std::optional<PrivateKey> key;
   bool has_encrypted_key = false;

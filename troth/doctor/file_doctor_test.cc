@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "troth/base/file.h"
 #include "troth/doctor/doctor_testing.h"
 #include "troth/pki/certificate_request.h"
 #include "troth/pki/pem.h"
@@ -472,19 +473,9 @@ std::vector<Mended> MendedCases() {
   };
   return {
       {"OpenKey", rewritten("server.key", "chmod 644 server.key"), "key_file_too_open"},
-      {"EncryptedKey",
-       rewritten("server.key",
-                 "openssl pkey -in old -aes-256-cbc -passout pass:secret -out server.key"),
-       "key_encrypted", "server.key", "server.key.plain", "secret\n"},
       {"DerCertificate",
        rewritten("server.pem", "openssl x509 -in old -outform DER -out server.pem"),
        "file_wrong_format", "server.pem", "server.pem.pem"},
-      {"DerKey", rewritten("server.key", "openssl pkey -in old -outform DER -out server.key"),
-       "file_wrong_format", "server.key", "server.key.pem"},
-      {"Pkcs12",
-       rewritten("server.pem",
-                 "openssl pkcs12 -export -inkey server.key -in old -passout pass: -out server.pem"),
-       "file_wrong_format", "server.pem", "server.pem.pem", "\n"},
       {"Utf16", rewritten("server.pem", "iconv -f UTF-8 -t UTF-16 old > server.pem"),
        "file_wrong_format", "server.pem", "server.pem.pem"},
       {"ByteOrderMark", rewritten("server.pem", "(printf '\\357\\273\\277'; cat old) > server.pem"),
@@ -564,6 +555,191 @@ TEST_P(MendingTest, TheCommandThatIsPrintedMends) {
 
 INSTANTIATE_TEST_SUITE_P(Files, MendingTest, ::testing::ValuesIn(MendedCases()),
                          [](const auto& test) { return test.param.name; });
+
+// Where a command could lose something, or make a copy of a key, words have to do.
+struct Uncommanded {
+  std::string name;
+  std::function<void(Patient&)> make;
+  std::string reason;
+};
+
+void PrintTo(const Uncommanded& test, std::ostream* out) { *out << test.name; }
+
+// The leaf with both usages, with its CA's key: what can be issued anew.
+Wanted Renewable() {
+  Wanted leaf = Server();
+  leaf.extended_key_usage = {std::string(kServerAuthOid), std::string(kClientAuthOid)};
+  leaf.serial = 77;
+  leaf.from = kNow - 31 * kDay;
+  leaf.to = kNow - kDay;
+  return leaf;
+}
+
+void GiveRenewable(Patient& p, const Wanted& leaf = Renewable()) {
+  GiveServer(p, leaf);
+  p.GiveKey("ca.key", "root");
+}
+
+std::vector<Uncommanded> UncommandedCases() {
+  const auto chain_with = [](const std::string& command) {
+    return [=](Patient& p) {
+      p.Give("server.pem", {Make(ServerOf("lower")), Make(Intermediate("upper", "root")),
+                            Make(Intermediate("lower", "upper"))});
+      p.GiveKey("server.key", "leaf");
+      GiveRoot(p);
+      p.Run(command);
+    };
+  };
+  const auto incomplete_with = [](const std::string& command) {
+    return [=](Patient& p) {
+      p.Give("server.pem", {Make(ServerOf("middle"))});
+      p.Give("middle.pem", {Make(Intermediate("middle", "root"))});
+      GiveRoot(p);
+      p.Run(command);
+    };
+  };
+  const auto rewritten = [](const std::string& name, const std::string& command) {
+    return [=](Patient& p) {
+      GiveServer(p);
+      p.Run("cp -p " + name + " old && " + command);
+    };
+  };
+  const std::string swap = "cp -p server.pem old && ";
+  return {
+      {"SourceHoldsAKey", incomplete_with("openssl genpkey -algorithm ED25519 >> middle.pem"),
+       "issuer_unknown"},
+      {"SourceHoldsAKeyThatIsNotRead",
+       incomplete_with("openssl genpkey -algorithm ED448 >> middle.pem"), "issuer_unknown"},
+      {"LowerIntermediateIsMissing",
+       [](Patient& p) {
+         p.Give("server.pem", {Make(ServerOf("lower")), Make(Intermediate("upper", "root"))});
+         p.Give("lower.pem", {Make(Intermediate("lower", "upper"))});
+         GiveRoot(p);
+       },
+       "issuer_unknown"},
+      {"ReorderOnOneLine", chain_with(swap + "tr '\\n' ' ' < old > server.pem"), "issuer_unknown"},
+      {"ReorderAfterAByteOrderMark",
+       chain_with(swap + "(printf '\\357\\273\\277'; cat old) > server.pem"), "issuer_unknown"},
+      {"ReorderWithAKeyThatIsNotRead", chain_with("openssl genpkey -algorithm ED448 >> server.pem"),
+       "issuer_unknown"},
+      {"ReorderWithParameters", chain_with("openssl ecparam -name prime256v1 >> server.pem"),
+       "issuer_unknown"},
+      {"ReorderOfALink", chain_with("mv server.pem real.pem && ln -s real.pem server.pem"),
+       "issuer_unknown"},
+      {"ReorderWouldOverwrite", chain_with("touch server.pem.new"), "issuer_unknown"},
+      {"PinnedLeafAmongRoots",
+       [](Patient& p) {
+         p.Give("ca.pem", {Make(Root("root")), Make(Root("two")), Make(Server())});
+       },
+       "key_mismatch"},
+      {"TwoLeaves",
+       [](Patient& p) {
+         Wanted other = Server();
+         other.subject = "other";
+         p.Give("server.pem", {Make(other), Make(Server())});
+         p.GiveKey("server.key", "leaf");
+       },
+       "key_mismatch"},
+      {"Base64OfAKey", rewritten("server.key", "sed '/^--/d' old > server.key"),
+       "file_wrong_format"},
+      {"ConvertWouldOverwrite",
+       rewritten("server.pem",
+                 "openssl x509 -in old -outform DER -out server.pem && touch server.pem.pem"),
+       "file_wrong_format"},
+      {"ArmourWouldOverwrite",
+       rewritten("server.pem", "sed '/^--/d' old > server.pem && ln -s none server.pem.pem"),
+       "file_wrong_format"},
+      {"EncryptedKey",
+       rewritten("server.key",
+                 "openssl pkey -in old -aes-256-cbc -passout pass:secret -out server.key"),
+       "key_encrypted"},
+      {"DerKey", rewritten("server.key", "openssl pkey -in old -outform DER -out server.key"),
+       "file_wrong_format"},
+      {"Pkcs12",
+       rewritten("server.pem",
+                 "openssl pkcs12 -export -inkey server.key -in old -passout pass: -out server.pem"),
+       "file_wrong_format"},
+      {"KeyInUtf16", rewritten("server.key", "iconv -f UTF-8 -t UTF-16 old > server.key"),
+       "file_wrong_format"},
+      {"ControlCharacters",
+       [](Patient& p) { p.Give("k\033[31m.key", KeyOf("leaf").ToPem().Reveal(), 0644); },
+       "key_file_too_open"},
+      {"Revoked",
+       [](Patient& p) {
+         GiveRenewable(p);
+         p.Give("ca.crl", MakeCrl({.revoked = {{77, 1}}}).ToPem());
+       },
+       "certificate_expired"},
+      {"KeyThatEverybodyKnows",
+       [](Patient& p) {
+         GiveRenewable(p);
+         p.Run("chmod 644 server.key");
+       },
+       "certificate_expired"},
+      {"ServersOnlyWouldBecomeClient",
+       [](Patient& p) {
+         Wanted leaf = Renewable();
+         leaf.extended_key_usage.pop_back();
+         GiveRenewable(p, leaf);
+       },
+       "certificate_expired"},
+      {"NamesThatOpensslWouldExpand",
+       [](Patient& p) {
+         Wanted leaf = Renewable();
+         leaf.names.push_back({AlternativeName::Kind::kUri, "https://x/$ENV::HOME"});
+         GiveRenewable(p, leaf);
+       },
+       "certificate_expired"},
+      {"SubjectBeyondAscii",
+       [](Patient& p) {
+         Wanted leaf = Renewable();
+         leaf.subject = "Tan\xc3\xbas";
+         leaf.key = "leaf";
+         GiveRenewable(p, leaf);
+       },
+       "certificate_expired"},
+  };
+}
+
+class NoCommandTest : public ::testing::TestWithParam<Uncommanded> {};
+
+TEST_P(NoCommandTest, IsPrinted) {
+  Patient patient;
+  GetParam().make(patient);
+  const Diagnosis diagnosis = patient.Examine();
+  bool found = false;
+  for (const Finding& finding : diagnosis.findings) {
+    if (CodeOf(finding.reason) != GetParam().reason) continue;
+    // A mark or line ends may be mended in place all the same.
+    found = true;
+    EXPECT_EQ(finding.command, "") << finding.title;
+  }
+  EXPECT_TRUE(found) << Text(diagnosis);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, NoCommandTest, ::testing::ValuesIn(UncommandedCases()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST(FileDoctor, IssuesAnewForTheSameTimeAndNothingMore) {
+  Patient patient;
+  GiveRenewable(patient);
+  const Diagnosis diagnosis = patient.Examine();
+  ASSERT_THAT(FaultsOf(diagnosis), ElementsAre("certificate_expired server.pem"));
+  EXPECT_NE(diagnosis.findings[0].command.find("--expires '30 days'"), std::string::npos)
+      << diagnosis.findings[0].command;
+}
+
+TEST(FileDoctor, ReorderingKeepsTheTextAroundTheCertificates) {
+  Patient patient;
+  const std::string root = "# root\n" + Make(Root("root")).ToPem();
+  const std::string leaf = "# leaf\n" + Make(Server()).ToPem();
+  patient.Give("server.pem", root + leaf + "# end\n");
+  patient.GiveKey("server.key", "leaf");
+  const Diagnosis diagnosis = patient.Examine();
+  ASSERT_THAT(FaultsOf(diagnosis), ElementsAre("key_mismatch server.pem"));
+  ASSERT_EQ(patient.Run(diagnosis.findings[0].command), 0);
+  EXPECT_EQ(*ReadFile(patient.Path("server.pem")), leaf + root + "# end\n");
+}
 
 }  // namespace
 }  // namespace troth::testing
