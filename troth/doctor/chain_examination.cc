@@ -113,6 +113,7 @@ class ChainExamination {
     } else {
       JudgeChain();
     }
+    JudgeRevocation();
   }
 
  private:
@@ -361,6 +362,40 @@ class ChainExamination {
          .expected = "the root " + ("'" + Printable(anchor.issuer().ToString()) + "'"),
          .got = "only " + Called(anchor) + ", which the root issued",
          .fix = "add the root's certificate to the trust bundle"});
+  }
+
+  // Apart from the path, which may have been judged at another time than now, or not at all.
+  void JudgeRevocation() {
+    for (const size_t at : RightOrder()) {
+      const Certificate& certificate = chain_.file->certificates[at];
+      for (const Crl& crl : crls_) {
+        if (!crl.issuer().Matches(certificate.issuer()) ||
+            crl.Find(certificate.serial_number()) == nullptr) {
+          continue;
+        }
+        bool named = false;
+        bool verified = false;
+        for (const Certificate& ca : set_.authorities()) {
+          if (!ca.subject().Matches(crl.issuer())) continue;
+          named = true;
+          verified = verified || crl.VerifySignature(ca.public_key()).ok();
+        }
+        if (verified || !named) AddRevoked(certificate, verified);
+      }
+    }
+  }
+
+  void AddRevoked(const Certificate& certificate, bool verified) {
+    const bool known = std::ranges::any_of(diagnosis_.findings, [&](const Finding& finding) {
+      return finding.reason == Reason::kCertificateRevoked && finding.subject == chain_.file->path;
+    });
+    if (known) return;
+    Add(Reason::kCertificateRevoked,
+        {.title = "the certificate " + Called(certificate) +
+                  " is on the revocation list of its CA" +
+                  (verified ? "" : ", whose signature could not be checked without that CA"),
+         .expected = "a certificate that is not revoked",
+         .got = "serial number " + certificate.serial_number().ToHex() + " on the list"});
   }
 
   // Without a trust bundle the chain must at least hold together.

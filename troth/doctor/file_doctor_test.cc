@@ -318,6 +318,39 @@ std::vector<Case> Cases() {
          p.Give("ca.crl", MakeCrl({.revoked = {{77, 1}}}).ToPem());
        },
        {"certificate_revoked server.pem"}},
+      {"RevokedBesideAnExpiredRootOfOthers",
+       [](Patient& p) {
+         Wanted leaf = Server();
+         leaf.serial = 77;
+         leaf.from = kNow - 30 * kDay;
+         Wanted old = Root("old root");
+         old.from = kNow - 90 * kDay;
+         old.to = kNow - 10 * kDay;
+         p.Give("server.pem", {Make(leaf)});
+         p.GiveKey("server.key", "leaf");
+         p.Give("ca.pem", {Make(Root("root")), Make(old)});
+         p.Give("ca.crl", MakeCrl({.revoked = {{77, 1}}}).ToPem());
+       },
+       {"certificate_revoked server.pem"}},
+      {"RevokedAndExpired",
+       [](Patient& p) {
+         Wanted leaf = Server();
+         leaf.serial = 77;
+         leaf.from = kNow - 30 * kDay;
+         leaf.to = kNow - 10 * kDay;
+         GiveServer(p, leaf);
+         p.Give("ca.crl", MakeCrl({.revoked = {{77, 1}}}).ToPem());
+       },
+       {"certificate_expired server.pem", "certificate_revoked server.pem"}},
+      {"RevokedWithoutATrustBundle",
+       [](Patient& p) {
+         Wanted leaf = Server();
+         leaf.serial = 77;
+         p.Give("server.pem", {Make(leaf)});
+         p.GiveKey("server.key", "leaf");
+         p.Give("ca.crl", MakeCrl({.revoked = {{77, 1}}}).ToPem());
+       },
+       {"certificate_revoked server.pem"}},
       {"CrlExpired",
        [](Patient& p) {
          GiveServer(p);
