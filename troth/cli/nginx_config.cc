@@ -95,8 +95,8 @@ int RunNginxConfig(Arguments& arguments, const Session& session) {
   if (!server.policy_socket.empty()) {
     serve = "troth policy serve --policy " + ShellWord(Absolute(arguments.policy)) +
             " --trust-bundle " + ShellWord(server.trust_bundle) +
-            (server.crl.empty() ? "" : " --crl " + ShellWord(server.crl)) + " --listen " +
-            ShellWord(server.policy_socket);
+            (server.crl.empty() ? "" : " --require-crl --crl " + ShellWord(server.crl)) +
+            " --listen " + ShellWord(server.policy_socket);
   }
   if (session.json) {
     session.Print({{"out", arguments.out.empty() ? JsonValue() : JsonValue(arguments.out)},

@@ -128,8 +128,9 @@ class AuthRequest {
   HttpResponse RefuseHere(const absl::Status& why, const GuardedPort::Call& call,
                           std::string_view address, std::string_view asked) {
     const Reason reason = ReasonOf(why).value_or(Reason::kInternal);
-    const std::string message = "Request refused: " + Printable(ToStd(why.message()), 600) +
-                                " [troth:" + std::string(CodeOf(reason)) + "]";
+    const std::string message =
+        "Request refused: " + std::string(ToStd(why.message()).substr(0, 600)) +
+        " [troth:" + std::string(CodeOf(reason)) + "]";
     const std::string peer =
         call.leaf_pem.empty() ? "anonymous" : port_->FindPeer(call)->Describe();
     log_.Write(call.leaf_pem.empty() ? address : call.leaf_pem,

@@ -176,6 +176,18 @@ absl::StatusOr<std::vector<std::string>> CheckNginxFiles(const NginxServer& serv
   } else {
     warnings.emplace_back("without --crl nginx lets revoked certificates in");
   }
+  if (NginxSniPattern(server.server_names).empty()) {
+    warnings.emplace_back(
+        "with an address or _ among the --server-name clients need not name the server, so that "
+        "where several server blocks share " +
+        server.listen + " the default one decides who is verified: make it this one");
+  }
+  if (auto policy = ParseNginxUpstream(server.policy_socket, "--policy-socket");
+      policy.ok() && !policy->is_unix) {
+    warnings.push_back("every user of this machine can answer at " + policy->url +
+                       " while the policy service is away, and let in whom he likes; use a Unix "
+                       "socket (unix:/PATH)");
+  }
   // nginx passes the leaf on alone.
   if (!server.policy_socket.empty() && authorities.size() > bundle->anchors().size()) {
     warnings.push_back(

@@ -138,4 +138,14 @@ absl::StatusOr<std::string> NginxServerName(std::string_view text) {
                   "a name such as db.example or *.db.example, or an IP address ([::1])", text);
 }
 
+std::string NginxSniPattern(const std::vector<std::string>& server_names) {
+  std::string out;
+  for (const std::string& name : server_names) {
+    if (name == "_" || !IsDnsName(name, true) || ParseIpAddress(name).has_value()) return {};
+    out += out.empty() ? "^(?:" : "|";
+    for (const char c : name) out += c == '*' ? ".+" : c == '.' ? "\\." : std::string(1, c);
+  }
+  return out.empty() ? out : out + ")$";
+}
+
 }  // namespace troth

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -31,5 +32,10 @@ absl::StatusOr<std::string> NginxListen(std::string_view text);
 // A name for `server_name`: "db.example", "*.db.example", an IP address, or "_". No regular
 // expression. Errors: usage_error.
 absl::StatusOr<std::string> NginxServerName(std::string_view text);
+
+// The regular expression of the names by which clients ask for these in a handshake (SNI). Empty
+// when one is "_" or an address, for whose sake clients send no name. For names that
+// NginxServerName took.
+std::string NginxSniPattern(const std::vector<std::string>& server_names);
 
 }  // namespace troth

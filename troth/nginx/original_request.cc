@@ -1,8 +1,9 @@
 #include "troth/nginx/original_request.h"
 
-#include <algorithm>
 #include <cctype>
+#include <optional>
 
+#include "troth/base/encoding.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/http/request_target_internal.h"
@@ -34,9 +35,24 @@ bool EscapesAnEscape(std::string_view path) {
   return false;
 }
 
-// A ";" may also be escaped.
-std::string_view WithoutParameters(std::string_view segment) {
-  return segment.substr(0, std::min(segment.find(';'), segment.find("%3B")));
+// What may stand in a path with and without an escape (RFC 3986 section 3.3), but ';'.
+constexpr std::string_view kBare = "!$&'()*+,=:@";
+
+// `path` is as ParseRequestTarget spells it: escapes are whole, their digits in upper case.
+std::string WithBareCharacters(std::string_view path) {
+  std::string out;
+  out.reserve(path.size());
+  for (size_t at = 0; at < path.size(); ++at) {
+    const auto byte =
+        path[at] == '%' ? FromHex(path.substr(at + 1, 2)) : std::optional<std::string>();
+    if (byte.has_value() && kBare.find(byte->front()) != std::string_view::npos) {
+      out += *byte;
+      at += 2;
+    } else {
+      out += path[at];
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -53,11 +69,10 @@ absl::StatusOr<std::string> NameOriginalRequest(std::string_view verb, std::stri
   const std::string& path = parsed->path;
   if (path.find("//") != std::string::npos) return Refuse(target, "has an empty segment");
   if (EscapesAnEscape(path)) return Refuse(target, "escapes an escape");
-  for (const std::string_view segment : Split(path, '/')) {
-    const std::string_view name = WithoutParameters(segment);
-    if (name == "." || name == "..") return Refuse(target, "has a dot segment");
+  if (path.find(';') != std::string::npos || path.find("%3B") != std::string::npos) {
+    return Refuse(target, "has parameters (\";\"), which some services cut off");
   }
-  return std::string(verb) + " " + path;
+  return std::string(verb) + " " + WithBareCharacters(path);
 }
 
 }  // namespace troth

@@ -21,10 +21,16 @@ TEST(OriginalRequest, LeavesTheQueryOut) {
   EXPECT_EQ(*NameOriginalRequest("GET", "/packets?next=../../admin//%2f"), "GET /packets");
 }
 
-TEST(OriginalRequest, KeepsParametersAndPercentSigns) {
-  EXPECT_EQ(*NameOriginalRequest("GET", "/a;v=1/b"), "GET /a;v=1/b");
+TEST(OriginalRequest, UndoesEscapesOfWhatMayStandBare) {
+  EXPECT_EQ(*NameOriginalRequest("GET", "/packets/%40all"), "GET /packets/@all");
+  EXPECT_EQ(*NameOriginalRequest("GET", "/%21%24%26%27%28%29%2a%2b%2c%3d%3a%40"),
+            "GET /!$&'()*+,=:@");
+  EXPECT_EQ(*NameOriginalRequest("GET", "/a%20b%3f%23%25%22"), "GET /a%20b%3F%23%25%22");
+}
+
+TEST(OriginalRequest, KeepsPercentSignsAndDots) {
   EXPECT_EQ(*NameOriginalRequest("GET", "/100%25"), "GET /100%25");
-  EXPECT_EQ(*NameOriginalRequest("GET", "/..a/.b/...;"), "GET /..a/.b/...;");
+  EXPECT_EQ(*NameOriginalRequest("GET", "/..a/.b/..."), "GET /..a/.b/...");
 }
 
 TEST(OriginalRequest, RefusesPathsThatTwoProgramsMayReadInTwoWays) {
@@ -43,6 +49,10 @@ TEST(OriginalRequest, RefusesPathsThatTwoProgramsMayReadInTwoWays) {
                                     "/a\0b"s,
                                     "/a%0ab"s,
                                     "/a%7fb"s,
+                                    "/packets/export;x"s,
+                                    "/packets/export;"s,
+                                    "/packets/export%3bx"s,
+                                    "/a;v=1/b"s,
                                     "/packets/..;/admin"s,
                                     "/packets/..;x=1/a"s,
                                     "/a/..%3b/admin"s,

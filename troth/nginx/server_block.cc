@@ -29,13 +29,19 @@ constexpr std::array kFromPolicy = {
     IdentityVariable{kSha256Field, "$troth_client_sha256", "$upstream_http_troth_client_sha256"},
 };
 
-// By these some frameworks take another method or path than those that were judged.
-constexpr std::array<std::string_view, 5> kOverrides = {"X-HTTP-Method-Override", "X-HTTP-Method",
-                                                        "X-Method-Override", "X-Original-URL",
-                                                        "X-Rewrite-URL"};
+// By these some frameworks take another method, path or client than those that were judged.
+constexpr std::string_view kOverrides[] = {
+    "X-HTTP-Method-Override", "X-HTTP-Method",           "X-Method-Override",
+    "X-Original-Method",      "X-Original-URL",          "X-Original-URI",
+    "X-Rewrite-URL",          "X-Forwarded-Prefix",      "X-Forwarded-Uri",
+    "X-Forwarded-Method",     "X-Forwarded-Server",      "Client-Cert",
+    "Client-Cert-Chain",      "X-Client-Cert",           "X-SSL-Client-Cert",
+    "X-SSL-Client-S-DN",      "X-Forwarded-Client-Cert", "Remote-User",
+    "X-Remote-User",          "X-Forwarded-User",        "X-Client-IP",
+    "True-Client-IP"};
 
 struct Values {
-  std::string listen, names, certificate, private_key, trust_bundle, crl;
+  std::string listen, names, sni_pattern, certificate, private_key, trust_bundle, crl;
   NginxUpstream upstream, policy;
   bool has_policy = false;
 };
@@ -62,6 +68,7 @@ absl::StatusOr<Values> ReadValues(const NginxServer& server) {
     if (!name.ok()) return name.status();
     out.names += " " + *name;
   }
+  out.sni_pattern = NginxSniPattern(server.server_names);
   for (const auto& [path, what, value] :
        {std::tuple(&server.certificate, "--certificate", &out.certificate),
         {&server.private_key, "--private-key", &out.private_key},
@@ -123,6 +130,8 @@ void WriteTls(Writer& out, const Values& values) {
   out.Line("ssl_early_data off;");
   out.Line();
   out.Line("ssl_client_certificate " + values.trust_bundle + ";");
+  out.Line("# Or one of the http block would be believed about clients as well.");
+  out.Line("ssl_trusted_certificate " + values.trust_bundle + ";");
   out.Line("ssl_verify_client on;");
   out.Line("ssl_verify_depth " + std::to_string(kVerifyDepth) + ";");
   if (!values.crl.empty()) {
@@ -149,9 +158,32 @@ void WriteFields(Writer& out, const Values& values) {
   out.Set("X-Forwarded-For", "$remote_addr");
   out.Set("X-Forwarded-Proto", "https");
   out.Set("X-Forwarded-Host", "$host");
+  out.Set("X-Forwarded-Port", "$server_port");
   out.Set("Forwarded", "\"\"");
   out.Set("Proxy", "\"\"");
   out.Set("Connection", "\"\"");
+}
+
+// Directives of the http block that would change what goes on after it was judged, or give what one
+// client was answered to the next.
+void WriteUnchanged(Writer& out) {
+  out.Line("proxy_cache off;");
+  out.Line("proxy_store off;");
+  out.Line("proxy_method $request_method;");
+  out.Line("proxy_pass_request_headers on;");
+  out.Line("proxy_pass_request_body on;");
+  out.Line("proxy_intercept_errors off;");
+}
+
+// Only handshakes that this server block made: the default one of the address makes those without
+// a known name, by its own CAs and lists.
+void WriteSniCheck(Writer& out, const Values& values) {
+  if (values.sni_pattern.empty()) return;
+  out.Line("# Who names another server in the handshake was verified by that one.");
+  out.Open("if ($ssl_server_name !~* \"" + values.sni_pattern + "\")");
+  out.Line("return 421;");
+  out.Close();
+  out.Line();
 }
 
 void WriteAsking(Writer& out) {
@@ -169,6 +201,14 @@ void WriteAsking(Writer& out) {
   out.Line("add_header Troth-Reason $troth_reason always;");
   out.Line("error_page 401 = @troth_unauthorized;");
   out.Line("error_page 403 = @troth_forbidden;");
+}
+
+void WriteRefusal(Writer& out, std::string_view location, std::string_view answer) {
+  out.Line();
+  out.Open("location " + std::string(location));
+  out.Line("default_type text/plain;");
+  out.Line("return " + std::string(answer) + ";");
+  out.Close();
 }
 
 void WritePolicyLocations(Writer& out, const Values& values) {
@@ -198,14 +238,8 @@ void WritePolicyLocations(Writer& out, const Values& values) {
   out.Line("proxy_buffers 4 32k;");
   out.Line("proxy_busy_buffers_size 64k;");
   out.Close();
-  for (const auto& [name, status] :
-       {std::pair("@troth_unauthorized", "401"), {"@troth_forbidden", "403"}}) {
-    out.Line();
-    out.Open("location " + std::string(name));
-    out.Line("default_type text/plain;");
-    out.Line("return " + std::string(status) + " \"$troth_message\\n\";");
-    out.Close();
-  }
+  WriteRefusal(out, "@troth_unauthorized", "401 \"$troth_message\\n\"");
+  WriteRefusal(out, "@troth_forbidden", "403 \"$troth_message\\n\"");
 }
 
 }  // namespace
@@ -221,6 +255,10 @@ absl::StatusOr<std::string> NginxServerBlock(const NginxServer& server) {
   out.Line();
   WriteTls(out, *values);
   out.Line();
+  WriteSniCheck(out, *values);
+  // No line of the http block may lead them past the verification, to the service.
+  out.Line("error_page 495 496 =400 @troth_certificate;");
+  out.Line();
   out.Line("# Names of fields that a service could take for one of those below are dropped.");
   out.Line("underscores_in_headers off;");
   out.Line("ignore_invalid_headers on;");
@@ -229,6 +267,8 @@ absl::StatusOr<std::string> NginxServerBlock(const NginxServer& server) {
     WriteAsking(out);
     out.Line();
   }
+  WriteUnchanged(out);
+  out.Line();
   out.Line(
       "# For locations that are added and set no field; one that sets any inherits none of these,");
   out.Line("# and needs all of them again.");
@@ -238,9 +278,9 @@ absl::StatusOr<std::string> NginxServerBlock(const NginxServer& server) {
   out.Line("# Without a path here: the service gets the target as the client sent it.");
   out.Line("proxy_pass " + values->upstream.url + ";");
   out.Line("proxy_http_version 1.1;");
-  out.Line("proxy_intercept_errors off;");
   WriteFields(out, *values);
   out.Close();
+  WriteRefusal(out, "@troth_certificate", "400 \"certificate: $ssl_client_verify\\n\"");
   if (values->has_policy) WritePolicyLocations(out, *values);
   out.Close();
   return out.Take();

@@ -28,10 +28,14 @@ inline constexpr const char* kNginxServerBlockHead =
 // A server block for nginx 1.18 or newer, for its http block. In it:
 // * TLS 1.2 and 1.3, no session cache and no tickets, so that every connection is verified anew;
 //   clients need a certificate that leads to the bundle and, with a CRL, is not revoked;
+// * a handshake that another server block made, for a client that named none of these names, is
+//   answered 421: that block has other CAs (not where a name is "_" or an address:
+//   NginxSniPattern);
 // * with a policy socket, every request is asked about first, and refused when nobody answers;
 // * the service behind gets the fields of identity_fields.h from nginx alone: each is set, or
 //   cleared, in every location, whatever the client sent, as are the fields by which some
-//   frameworks replace method or path;
+//   frameworks replace method, path or client;
+// * what the http block says of CAs, error pages, caches and methods changes none of this;
 // * the raw target goes on as it came, the same that the policy judged.
 //
 // Errors: usage_error, for what nginx could not read or could misunderstand.

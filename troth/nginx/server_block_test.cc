@@ -69,6 +69,66 @@ TEST(NginxServerBlock, VerifiesEveryConnectionAnew) {
   }
 }
 
+TEST(NginxServerBlock, BelievesNoOtherAuthoritiesOfNginxConf) {
+  const std::string text = *NginxServerBlock(Server());
+  EXPECT_EQ(CountOf(text, "ssl_client_certificate /etc/troth/ca.pem;"), 1);
+  EXPECT_EQ(CountOf(text, "ssl_trusted_certificate /etc/troth/ca.pem;"), 1);
+}
+
+TEST(NginxServerBlock, RefusesHandshakesOfAnotherServer) {
+  NginxServer server = Server();
+  server.server_names = {"db.example", "*.db.example"};
+  EXPECT_EQ(CountOf(*NginxServerBlock(server),
+                    "    if ($ssl_server_name !~* \"^(?:db\\.example|.+\\.db\\.example)$\") {\n"
+                    "        return 421;\n"
+                    "    }\n"),
+            1);
+  // For these clients send no name.
+  for (const char* name : {"127.0.0.1", "[::1]", "_"}) {
+    server.server_names = {"db.example", name};
+    EXPECT_EQ(CountOf(*NginxServerBlock(server), "$ssl_server_name"), 0) << name;
+  }
+}
+
+TEST(NginxServerBlock, LetsNothingOfNginxConfChangeWhatGoesOn) {
+  const std::string text = *NginxServerBlock(Server());
+  for (const std::string_view line :
+       {"\n    proxy_cache off;\n", "\n    proxy_store off;\n",
+        "\n    proxy_method $request_method;\n", "\n    proxy_pass_request_headers on;\n",
+        "\n    proxy_pass_request_body on;\n", "\n    proxy_intercept_errors off;\n"}) {
+    EXPECT_EQ(CountOf(text, line), 1) << line;
+  }
+}
+
+TEST(NginxServerBlock, AnswersWhoHasNoGoodCertificateItselfWithAndWithoutAPolicy) {
+  NginxServer server = Server();
+  for (const char* policy : {"unix:/run/troth/policy.sock", ""}) {
+    server.policy_socket = policy;
+    const std::string text = *NginxServerBlock(server);
+    EXPECT_EQ(CountOf(text, "\n    error_page 495 496 =400 @troth_certificate;\n"), 1);
+    EXPECT_EQ(CountOf(text,
+                      "\n    location @troth_certificate {\n"
+                      "        default_type text/plain;\n"
+                      "        return 400 \"certificate: $ssl_client_verify\\n\";\n"),
+              1);
+  }
+}
+
+TEST(NginxServerBlock, ClearsFieldsByWhichOthersNameClientsAndPaths) {
+  const std::string text = *NginxServerBlock(Server());
+  for (const std::string_view field :
+       {"Client-Cert",        "Client-Cert-Chain",     "X-Forwarded-Client-Cert",
+        "X-SSL-Client-Cert",  "X-SSL-Client-S-DN",     "X-Client-Cert",
+        "Remote-User",        "X-Remote-User",         "X-Forwarded-User",
+        "X-Forwarded-Prefix", "X-Forwarded-Uri",       "X-Forwarded-Method",
+        "X-Forwarded-Server", "X-Original-Method",     "X-Original-URI",
+        "X-Original-URL",     "X-Rewrite-URL",         "X-Client-IP",
+        "True-Client-IP",     "X-HTTP-Method-Override"}) {
+    EXPECT_EQ(CountOf(text, " " + std::string(field) + " \"\";"), 2) << field;
+  }
+  EXPECT_EQ(CountOf(text, "proxy_set_header X-Forwarded-Port $server_port;"), 2);
+}
+
 TEST(NginxServerBlock, QuotesPaths) {
   NginxServer server = Server();
   server.private_key = "/etc/my keys/a;b.key";
