@@ -109,8 +109,8 @@ absl::Status ExplainNoBlock(std::string_view text) {
         "the text is base64 without BEGIN and END lines, expected PEM; put \"-----BEGIN "
         "CERTIFICATE-----\" before it and \"-----END CERTIFICATE-----\" after it");
   }
-  return WrongFormat("expected PEM (\"-----BEGIN ...\"), got text that begins with \"" +
-                     Printable(trimmed.substr(0, 24)) + "\"");
+  // The text is not shown: it may be a passphrase.
+  return WrongFormat("expected PEM (\"-----BEGIN ...\"), got other text");
 }
 
 // Text between blocks must not hold the remains of one.

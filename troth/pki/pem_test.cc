@@ -162,7 +162,7 @@ TEST(PemTest, SaysWhatTheTextIsInsteadOfPem) {
       {utf16_little, "iconv"},
       {utf16_big, "iconv"},
       {utf16_unmarked, "iconv"},
-      {"just a note", "just a note"},
+      {"just a note", "got other text"},
       {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@host", "SSH public key"},
       {"MIIBszCCAVmgAwIBAgIU\n", "base64 without BEGIN"},
       {"----BEGIN CERTIFICATE----\naGVs\n----END CERTIFICATE----\n", "hyphens"},
@@ -171,15 +171,16 @@ TEST(PemTest, SaysWhatTheTextIsInsteadOfPem) {
              "ELF\x02\x01\x01\x00\x00"),
        "binary data"},
       {"\x8f\x13z\xe2\x91k\x07\xd4\xb8\x1c\xff\x02Q\xa6\x99\x0e", "binary data"},
-      {"gr\xc3\xbc\xc3\x9f dich", "text that begins with"},
-      {"\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "text that begins with"},
-      {"gr\xfc\xdf dich, liebe Welt", "text that begins with"},  // Latin-1
+      {"gr\xc3\xbc\xc3\x9f dich", "got other text"},
+      {"\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "got other text"},
+      {"gr\xfc\xdf dich, liebe Welt", "got other text"},  // Latin-1
       {Bytes("\x30\x80\x00\x00"), "binary data"},
       {Bytes("\x30\x82\x10\x00\x02\x01"), "binary data"},
   };
   for (const auto& test : kCases) {
     const std::string error = ErrorOf(test.text);
     EXPECT_NE(error.find(test.expected), std::string::npos) << error;
+    EXPECT_EQ(error.find("just a"), std::string::npos) << "what may be a passphrase: " << error;
   }
 }
 
