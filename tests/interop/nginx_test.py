@@ -25,6 +25,10 @@ methods = ["GET /packets", "GET /packets/*", "POST /packets/*"]
 allow   = ["attestor"]
 
 [[rules]]
+methods = ["GET /packets/@all", "GET /packets/export"]
+allow   = ["auditor"]
+
+[[rules]]
 methods = ["GET /backup"]
 allow   = ["backup"]
 
@@ -85,6 +89,7 @@ class NginxTest(TestCase):
         (self.folder / "policy.toml").write_text(self.policy)
         self.port = free_port()
         self.config = self.folder / "site.conf"
+        self.of_all_servers = ""  # what nginx.conf says in its http block
 
     @staticmethod
     def find_nginx():
@@ -153,7 +158,7 @@ class NginxTest(TestCase):
                                 for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
             main.write_text(f"{user}daemon off;\nworker_processes 2;\npid {self.folder}/nginx.pid;\n"
                             f"error_log {self.folder}/error.log;\nevents {{ worker_connections 512; }}\n"
-                            f"http {{\n  access_log off;\n{temporary}  include {self.config};\n}}\n")
+                            f"http {{\n  access_log off;\n{temporary}{self.of_all_servers}  include {self.config};\n}}\n")
         return [self.nginx_program, "-e", str(self.folder / "error.log"), "-p", str(self.folder), "-c", str(main), *argv]
 
     def start_nginx(self):
@@ -240,11 +245,14 @@ class NginxTest(TestCase):
                       for part in ("-H", f"{spelling}: forged")]
             others = [part for name in ("Troth-Ask-Method", "Troth-Ask-Target", "Troth-Ask-Certificate", "Troth-Ask-Verify",
                                         "X-HTTP-Method-Override", "X-Original-URL", "X-Forwarded-For", "X-Real-IP",
-                                        "Forwarded") for part in ("-H", f"{name}: forged")]
+                                        "Forwarded", "Client-Cert", "X-Forwarded-Client-Cert", "X-SSL-Client-S-DN",
+                                        "Remote-User", "X-Forwarded-User", "X-Forwarded-Prefix", "X-Forwarded-Port",
+                                        "X-Original-Method") for part in ("-H", f"{name}: forged")]
             fields = self.passed_on("/packets/5", *forged, *others)["fields"]
             self.assertNotIn("forged", " ".join(fields.values()))
             self.assertEqual(fields["troth-client-sha256"], self.sha256("one"))
             self.assertEqual(fields["x-forwarded-for"], "127.0.0.1")
+            self.assertEqual(fields["x-forwarded-port"], str(self.port))
             self.assertNotIn("troth-client-spiffe-id", fields)
             self.assert_refused(403, "role_not_allowed", "/audit", *forged, *others)
         with self.subTest("the wrong role"):
@@ -264,10 +272,14 @@ class NginxTest(TestCase):
         self.start()
         for target in ("/packets/../audit", "/packets/%2e%2e/audit", "/packets/./5", "/packets/a%2Fb", "/packets/a%2fb",
                        "/packets//5", "//packets/5", "/packets/a%5cb", "/packets/a%5Cb", "/packets/a%0ab",
-                       "/packets/..;/audit", "/packets/a%252fb"):
+                       "/packets/..;/audit", "/packets/a%252fb", "/packets/export;x", "/packets/export%3bx"):
             with self.subTest(target=target):
                 # What nginx takes itself for leading out of its root it refuses itself, with 400.
                 self.assert_refused(403, "http_malformed", target)
+        for target in ("/packets/@all", "/packets/%40all", "/packets/export", "/packets/%65xport"):
+            with self.subTest(target=target):
+                self.assert_refused(403, "role_not_allowed", target)
+        self.assertEqual(self.passed_on("/packets/%40all", client="auditor")["target"], "/packets/%40all")
         for target in ("/packets/a%00b", "/../audit", "/packets/a%zz"):
             with self.subTest(target=target):
                 self.assertEqual(self.curl(target)[0], 400)
@@ -305,6 +317,58 @@ class NginxTest(TestCase):
                          {"troth-client-subject": "CN=one"})
         self.assertEqual(self.curl("/anything", client=None)[0], 400)
         self.assertEqual(self.curl("/anything", client="lost")[0], 400)
+
+    def stranger(self):
+        """A client of a CA that is not of the bundle."""
+        self.ca("init", "--common-name", "foreign", "--curve", "P-256", "--passphrase", "")
+        self.ca("request-cert", "--common-name", "stranger", "--domain", "one.attestors.example", "--curve", "P-256",
+                "--passphrase", "")
+        self.ca("sign", "stranger", "--CA", "foreign")
+
+    def test_what_nginx_conf_says_for_all_servers_lets_nobody_in_and_changes_nothing(self):
+        self.stranger()
+        self.of_all_servers = (f"  ssl_trusted_certificate {self.pki}/foreign.crt;\n  error_page 495 496 /x;\n"
+                               "  proxy_method POST;\n  proxy_pass_request_headers off;\n  proxy_cache all;\n"
+                               f"  proxy_cache_path {self.folder}/cache keys_zone=all:1m;\n  proxy_cache_valid 200 1m;\n")
+        self.start(policy=None, policy_socket=None, crl=None)
+        with self.subTest("a certificate of its CAs"):
+            status, _, body = self.curl("/anything", client="stranger")
+            self.assertEqual(status, 400)
+            self.assertRegex(body, "^certificate: FAILED:")
+        with self.subTest("no certificate"):
+            status, _, body = self.curl("/anything", client=None)
+            self.assertEqual((status, body), (400, "certificate: NONE\n"))
+        with self.subTest("method, fields and answers"):
+            for number in ("1", "2"):
+                request = self.passed_on("/anything", "-H", f"X-Number: {number}")
+                self.assertEqual((request["method"], request["fields"]["x-number"]), ("GET", number))
+
+    def test_only_who_was_verified_for_its_names_comes_in(self):
+        self.stranger()
+        self.of_all_servers = (f"  server {{ listen 127.0.0.1:{self.port} ssl default_server; server_name other.example;\n"
+                               f"    ssl_certificate {self.pki}/server.crt; ssl_certificate_key {self.pki}/server.key;\n"
+                               f"    ssl_client_certificate {self.pki}/foreign.crt; ssl_verify_client on; return 204; }}\n")
+        self.start(policy=None, policy_socket=None)
+
+        def status(client, name):
+            context = ssl.create_default_context(cafile=self.pki / "ca.crt")
+            context.check_hostname = False
+            context.load_cert_chain(self.pki / f"{client}.crt", self.pki / f"{client}.key")
+            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as plain, \
+                    context.wrap_socket(plain, server_hostname=name) as connection:
+                connection.sendall(b"GET /admin HTTP/1.1\r\nHost: db.example\r\nConnection: close\r\n\r\n")
+                with connection.makefile("rb") as answer:
+                    return int(answer.readline().split()[1])
+
+        self.assertEqual(status("stranger", None), 421)
+        self.assertEqual(status("stranger", "unknown.example"), 421)
+        self.assertEqual(status("stranger", "other.example"), 421)
+        self.assertEqual(status("stranger", "db.example"), 400)
+        self.assertEqual(status("one", "DB.example"), 200)
+
+    def test_it_warns_of_what_others_could_decide(self):
+        self.assertNotIn("every user", self.nginx_config().stderr)
+        self.assertIn("every user", self.nginx_config(policy_socket="127.0.0.1:9").stderr)
 
     def test_new_certificates_and_lists_refuse_no_connection(self):
         self.start()
