@@ -33,7 +33,7 @@ class SystemdUnits(TestCase):
         return done.returncode, ours
 
     def test_service_and_timer_are_understood(self):
-        for unit in ("troth-enroll@pump-7.example.com.service", "troth-enroll@pump-7.example.com.timer", "troth-serve.service"):
+        for unit in ("troth-enroll@pump-7.example.com.service", "troth-enroll@pump-7.example.com.timer", "troth-serve.service", "troth-policy.service"):
             self.assertEqual(self.verify(unit), (0, []), unit)
 
     def test_a_service_with_the_drop_in_is_understood(self):
