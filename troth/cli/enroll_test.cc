@@ -11,6 +11,7 @@
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/cli/cli_testing.h"
 #include "troth/cli/command.h"
 #include "troth/cli/enroll_internal.h"
 #include "troth/enroll/enroll_testing.h"
@@ -110,10 +111,7 @@ TEST_F(Enroll, OnceEndsWithTheCodesOfCaramelsClient) {
 // The command line as a whole; nothing of it reaches a server.
 TEST_F(Enroll, OnceAlsoEndsWith127WhenItIsCalledWrongly) {
   const auto run = [&](const std::vector<std::string>& arguments) {
-    std::ostringstream out;
-    std::ostringstream err;
-    Session session{.out = out, .err = err, .clock = clock_, .run = {}};
-    return RunTroth(arguments, session);
+    return cli_testing::Run(arguments, clock_).code;
   };
   EXPECT_EQ(run({"enroll", "ca", "pump-7", "--once", "--no-such-option"}), 127);
   EXPECT_EQ(run({"enroll", "--once"}), 127);
