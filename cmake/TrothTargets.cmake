@@ -52,12 +52,12 @@ function(troth_library name)
   endif()
 endfunction()
 
-# troth_test(<name> [DEPS <target>...] [PCH <header>...] [TIMEOUT <seconds>] [USES_TOML])
+# troth_test(<name> [DEPS <target>...] [PCH <header>...] [TIMEOUT <seconds>] [USES_TOML] [OWN_PCH])
 # Makes one test program, <name>_test, from every *_test.cc of the current folder, and gives each of its tests to
 # ctest under the label <name>. A folder without tests yet makes nothing. Test code sees TROTH_SOURCE_DIR; tests run in
-# their folder of the build tree.
+# their folder of the build tree. OWN_PCH is for a folder that is compiled with options of its own.
 function(troth_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "USES_TOML" "TIMEOUT" "DEPS;PCH")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "USES_TOML;OWN_PCH" "TIMEOUT" "DEPS;PCH")
   troth_reject_unparsed(troth_test "${arg_UNPARSED_ARGUMENTS}")
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   if(NOT TROTH_BUILD_TESTS OR NOT sources)
@@ -88,12 +88,30 @@ function(troth_test name)
       set_property(SOURCE ${source} APPEND PROPERTY COMPILE_DEFINITIONS TROTH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     endif()
   endforeach()
-  target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h> ${arg_PCH})
+  if(arg_PCH OR arg_OWN_PCH)
+    target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h> ${arg_PCH})
+  else()
+    troth_share_test_headers(${target})
+  endif()
   gtest_discover_tests(${target}
     TEST_PREFIX ${name}.
     DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${name})
+endfunction()
+
+# GoogleTest's precompiled headers take 130 MB and some seconds: most test programs use the same.
+function(troth_share_test_headers target)
+  set(shared troth_test_headers)
+  if(NOT TARGET ${shared})
+    # A program, as they are: GCC takes only what was compiled with the same options, and libraries have others.
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/test_headers.cc CONTENT "int main() {}\n")
+    add_executable(${shared} EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/test_headers.cc)
+    troth_warnings(${shared})
+    target_link_libraries(${shared} PRIVATE GTest::gmock Threads::Threads)
+    target_precompile_headers(${shared} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${shared})
 endfunction()
 
 # troth_program(<name> SOURCES <file>... [DEPS <target>...] [DEFINES <def>...] [TOP] [USES_TOML])
