@@ -1,5 +1,6 @@
 """nginx with what `troth nginx-config` writes and `troth policy serve` answers."""
 
+import http.client
 import http.server
 import json
 import os
@@ -46,8 +47,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = json.dumps({"method": self.command, "target": self.path, "fields": self.headers.items()}).encode()
+        read = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.dumps({"method": self.command, "target": self.path, "fields": self.headers.items(),
+                           "body": read.decode("latin-1")}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -101,10 +103,10 @@ class NginxTest(TestCase):
     def ca(self, *argv):
         return troth("ca", "--depot-path", self.pki, *argv)
 
-    def server_certificate(self):
+    def server_certificate(self, name="db.example"):
         for ending in ("crt", "key", "csr"):
             (self.pki / f"server.{ending}").unlink(missing_ok=True)
-        self.ca("request-cert", "--common-name", "server", "--domain", "db.example", "--curve", "P-256", "--passphrase", "")
+        self.ca("request-cert", "--common-name", "server", "--domain", name, "--curve", "P-256", "--passphrase", "")
         self.ca("sign", "server", "--CA", "ca")
 
     def client(self, name):
@@ -196,15 +198,35 @@ class NginxTest(TestCase):
         fields = dict(line.lower().split(": ", 1) for line in lines[1:])
         return int(lines[0].split()[1]), fields, body
 
-    def passed_on(self, *argv, **options):
-        """The request as the service behind saw it, its fields by lower-case name."""
-        status, _, body = self.curl(*argv, **options)
-        self.assertEqual(status, 200, body)
+    def chunked(self, target, chunks, trailers):
+        """What the service saw of a POST in chunks with fields behind it, from the client "one"."""
+        context = ssl.create_default_context(cafile=self.pki / "ca.crt")
+        context.load_cert_chain(self.pki / "one.crt", self.pki / "one.key")
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as plain, \
+                context.wrap_socket(plain, server_hostname="db.example") as connection:
+            connection.sendall(f"POST {target} HTTP/1.1\r\nHost: db.example\r\nConnection: close\r\n"
+                               f"Transfer-Encoding: chunked\r\nTrailer: {', '.join(trailers)}\r\n\r\n".encode())
+            for chunk in chunks:
+                connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            connection.sendall(b"0\r\n" + b"".join(f"{k}: {v}\r\n".encode() for k, v in trailers.items()) + b"\r\n")
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            body = answer.read()
+        self.assertEqual(answer.status, 200, body)
+        return self.request_of(body)
+
+    def request_of(self, body):
         request = json.loads(body)
         names = [name.lower() for name, _ in request["fields"]]
         self.assertEqual(len(names), len(set(names)), names)
         request["fields"] = {name.lower(): value for name, value in request["fields"]}
         return request
+
+    def passed_on(self, *argv, **options):
+        """The request as the service behind saw it, its fields by lower-case name."""
+        status, _, body = self.curl(*argv, **options)
+        self.assertEqual(status, 200, body)
+        return self.request_of(body)
 
     def assert_refused(self, status, reason, *argv, **options):
         got, fields, body = self.curl(*argv, **options)
@@ -255,6 +277,11 @@ class NginxTest(TestCase):
             self.assertEqual(fields["x-forwarded-port"], str(self.port))
             self.assertNotIn("troth-client-spiffe-id", fields)
             self.assert_refused(403, "role_not_allowed", "/audit", *forged, *others)
+        with self.subTest("a body in chunks, with trailers"):
+            request = self.chunked("/packets/5", [b"sig", b"nature"], {"Troth-Client-Common-Name": "forged", "X-Late": "1"})
+            self.assertEqual((request["method"], request["body"]), ("POST", "signature"))
+            self.assertEqual(request["fields"]["troth-client-common-name"], "one")
+            self.assertNotIn("x-late", request["fields"])
         with self.subTest("the wrong role"):
             self.assert_refused(403, "role_not_allowed", "/packets/5", client="auditor")
             self.assertRegex(self.policy_log(), r"call refused.*spiffe://db\.example/auditor.*role_not_allowed")
@@ -285,6 +312,21 @@ class NginxTest(TestCase):
                 self.assertEqual(self.curl(target)[0], 400)
         self.assertEqual(self.passed_on("/%70ackets/5")["target"], "/%70ackets/5")
         self.assertIn("http_malformed", self.policy_log())
+
+    def test_an_added_location_that_sets_no_field_inherits_all_of_them(self):
+        self.start_upstream()
+        self.start_policy()
+        self.nginx_config()
+        text = self.config.read_text()
+        added = f"    location = /packets/more {{ proxy_pass http://unix:{self.folder}/db.sock; }}\n"
+        self.config.write_text(text.replace("    location / {", added + "    location / {", 1))
+        self.start_nginx()
+        forged = [part for name in IDENTITY for part in ("-H", f"Troth-Client-{name}: forged")]
+        here, there = (self.passed_on(target, *forged, "-H", "X-Forwarded-For: forged")["fields"]
+                       for target in ("/packets/more", "/packets/5"))
+        self.assertEqual(here, there)
+        self.assertEqual(here["troth-client-sha256"], self.sha256("one"))
+        self.assertNotIn("forged", " ".join(here.values()))
 
     def test_policy_and_lists_are_followed_without_a_restart(self):
         self.start()
@@ -366,6 +408,12 @@ class NginxTest(TestCase):
         self.assertEqual(status("stranger", "db.example"), 400)
         self.assertEqual(status("one", "DB.example"), 200)
 
+    def test_a_wildcard_is_a_name_of_the_certificate_or_is_warned_of(self):
+        self.assertIn("db.example only", self.nginx_config(server_name="*.example").stderr)
+        self.server_certificate("*.db.example")
+        self.assertNotIn(" only:", self.nginx_config(server_name="*.DB.example").stderr)
+        self.assertIn("*.db.example only", self.nginx_config(server_name="*.example").stderr)
+
     def test_it_warns_of_what_others_could_decide(self):
         self.assertNotIn("every user", self.nginx_config().stderr)
         self.assertIn("every user", self.nginx_config(policy_socket="127.0.0.1:9").stderr)
@@ -424,6 +472,7 @@ class NginxTest(TestCase):
 
         assert_refused("key_mismatch", private_key=self.pki / "one.key")
         assert_refused("name_mismatch", server_name="other.example")
+        assert_refused("name_mismatch", server_name="*.db.example")
         assert_refused("not_a_certificate_authority", trust_bundle=self.pki / "one.crt")
         assert_refused("file_not_found", certificate=self.folder / "none")
         assert_refused("file_wrong_format", crl=made("crl.der", "crl", "-in", self.pki / "ca.crl", "-outform", "DER"))

@@ -22,13 +22,15 @@ namespace {
 constexpr const char* kExamples = R"(Examples:
   troth nginx-config --listen 443 --server-name db.example --certificate db.pem --private-key db.key \
       --trust-bundle ca.pem --crl crls.pem --upstream unix:/run/db-service.sock \
-      --policy policy.toml --out /etc/nginx/conf.d/db.conf && nginx -t && nginx -s reload
+      --policy policy.toml --out /etc/nginx/conf.d/db.conf
+  systemctl enable --now troth-policy.service              the policy service, before nginx asks it: see docs/nginx.md
+  nginx -t && nginx -s reload
   troth nginx-config --listen 8443 --server-name db.example --certificate db.pem --private-key db.key \
-      --trust-bundle ca.pem --upstream 127.0.0.1:8080          who has a certificate may do everything
+      --trust-bundle ca.pem --upstream 127.0.0.1:8080      who has a certificate may do everything
 
 Checks the files with nginx's eyes first: it says less when one is wrong, or refuses everybody. With --policy nginx asks `troth policy serve` about
-every request. The service behind is told who the client is in Troth-Client-* fields, which clients cannot forge. Described in
-docs/nginx.md.)";
+every request, and lets nobody in while nobody answers. The service behind is told who the client is in Troth-Client-* fields, which clients
+cannot forge. Described in docs/nginx.md.)";
 
 constexpr const char* kDefaultPolicySocket = "unix:/run/troth/policy.sock";
 
@@ -107,12 +109,16 @@ int RunNginxConfig(Arguments& arguments, const Session& session) {
   if (arguments.out.empty()) {
     session.out << *text;
   } else {
-    session.out << "wrote " << Printable(arguments.out, 400)
-                << "; test it and load it: nginx -t && nginx -s reload\n";
+    session.out << "wrote " << Printable(arguments.out, 400) << "\n";
   }
   if (!serve.empty()) {
-    session.err << "nginx asks who may do what; answer it, as the user of its workers:\n  "
+    session.err << "nginx will ask who may do what; first of all answer it, as the user of its "
+                   "workers:\n  "
                 << Printable(serve, 2000) << "\n";
+  }
+  if (!arguments.out.empty()) {
+    session.err << (serve.empty() ? "test it and load it" : "then test it and load it")
+                << ": nginx -t && nginx -s reload\n";
   }
   return kExitDone;
 }

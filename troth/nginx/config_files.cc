@@ -49,16 +49,49 @@ absl::Status CheckLeaf(const NginxServer& server, const std::string& pem,
                                                            "(serverAuth), got one for another use"),
                    "issue a server certificate");
   }
+  return absl::OkStatus();
+}
+
+// What to warn of, or nothing. nginx takes "*.db.example" for names of any depth, clients take it
+// for one label.
+absl::StatusOr<std::string> CheckWildcard(const Certificate& leaf, const std::string& pattern) {
+  const std::string end = ToLowerAscii(pattern.substr(1));  // ".db.example"
+  std::string some;
+  for (const AlternativeName& each : leaf.alternative_names()) {
+    if (each.kind != AlternativeName::Kind::kDns) continue;
+    if (EqualsIgnoreCaseAscii(each.value, pattern)) return std::string();
+    if (!ToLowerAscii(each.value).ends_with(end)) continue;
+    some += (some.empty() ? "" : ", ") + Printable(each.value);
+  }
+  if (!some.empty()) {
+    return "of --server-name " + pattern + " the certificate has " + some +
+           " only: clients refuse the server by every other name";
+  }
+  const auto name = AlternativeName::Parse(pattern);
+  if (!name.ok()) return WithContext(name.status(), "--server-name");
+  return CheckName(leaf, *name);
+}
+
+// Warnings: names that the certificate has only in part.
+absl::StatusOr<std::vector<std::string>> CheckNames(const NginxServer& server,
+                                                    const Certificate& leaf) {
+  std::vector<std::string> warnings;
   for (const std::string& text : server.server_names) {
-    if (text == "_" || text.starts_with('*')) continue;
+    if (text == "_") continue;
+    if (text.starts_with('*')) {
+      auto warning = CheckWildcard(leaf, text);
+      if (!warning.ok()) return WithContext(warning.status(), Shown(server.certificate));
+      if (!warning->empty()) warnings.push_back(*std::move(warning));
+      continue;
+    }
     const bool is_ipv6 = text.starts_with('[');
     const auto name = AlternativeName::Parse(is_ipv6 ? text.substr(1, text.size() - 2) : text);
     if (!name.ok()) return WithContext(name.status(), "--server-name");
-    if (absl::Status has = CheckName(identity.leaf(), *name); !has.ok()) {
+    if (absl::Status has = CheckName(leaf, *name); !has.ok()) {
       return WithContext(has, Shown(server.certificate));
     }
   }
-  return absl::OkStatus();
+  return warnings;
 }
 
 // OpenSSL, as nginx uses it, ends a chain at a self-signed certificate only.
@@ -169,7 +202,10 @@ absl::StatusOr<std::vector<std::string>> CheckNginxFiles(const NginxServer& serv
                                          now);
   if (!identity.ok()) return identity.status();
   if (absl::Status ok = CheckLeaf(server, *certificate, **identity); !ok.ok()) return ok;
+  auto names = CheckNames(server, (*identity)->leaf());
+  if (!names.ok()) return names.status();
   std::vector<std::string> warnings = (*identity)->warnings();
+  warnings.insert(warnings.end(), names->begin(), names->end());
   const std::vector<Certificate> authorities = AuthoritiesOf(**identity, *bundle, now);
   if (!server.crl.empty()) {
     if (absl::Status ok = CheckLists(server.crl, authorities, now); !ok.ok()) return ok;

@@ -11,7 +11,8 @@
 namespace troth {
 
 // Reads the files of `server` with nginx's eyes, which takes less than Troth does and says less:
-// * certificate: PEM, the leaf first, valid now, for servers, with the names of `server`;
+// * certificate: PEM, the leaf first, valid now, for servers, with the names of `server`; of
+//   "*.db.example" with that name, or some of those that it stands for, which is warned of;
 // * private_key: the certificate's, not encrypted;
 // * trust_bundle: CAs, each with its issuers up to a root;
 // * crl: PEM, one file with a current list, signed by its CA, of every CA of the bundle, and of

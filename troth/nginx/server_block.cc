@@ -141,7 +141,8 @@ void WriteTls(Writer& out, const Values& values) {
   }
 }
 
-// What the service behind is told; all of it wherever any of it is.
+// What the service behind is told: once, for the whole server. nginx inherits either all of the
+// fields or, where a location sets one itself, none of them.
 void WriteFields(Writer& out, const Values& values) {
   out.Set(kSubjectField, "$ssl_client_s_dn");
   for (const IdentityVariable& each : kFromPolicy) {
@@ -223,7 +224,6 @@ void WritePolicyLocations(Writer& out, const Values& values) {
   out.Line("proxy_pass_request_headers off;");
   out.Line("proxy_pass_request_body off;");
   out.Set("Content-Length", "\"\"");
-  out.Set("Connection", "\"\"");
   out.Set("Host", "troth");
   out.Set(kAskMethodField, "$request_method");
   out.Set(kAskTargetField, "$request_uri");
@@ -270,15 +270,15 @@ absl::StatusOr<std::string> NginxServerBlock(const NginxServer& server) {
   WriteUnchanged(out);
   out.Line();
   out.Line(
-      "# For locations that are added and set no field; one that sets any inherits none of these,");
-  out.Line("# and needs all of them again.");
+      "# What the service is told. A location with a proxy_set_header of its own has none of "
+      "these,");
+  out.Line("# and clients could forge them there: it needs all of them again.");
   WriteFields(out, *values);
   out.Line();
   out.Open("location /");
   out.Line("# Without a path here: the service gets the target as the client sent it.");
   out.Line("proxy_pass " + values->upstream.url + ";");
   out.Line("proxy_http_version 1.1;");
-  WriteFields(out, *values);
   out.Close();
   WriteRefusal(out, "@troth_certificate", "400 \"certificate: $ssl_client_verify\\n\"");
   if (values->has_policy) WritePolicyLocations(out, *values);
