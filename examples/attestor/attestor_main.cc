@@ -1,0 +1,62 @@
+// attestor --config FILE [--once]: signs packets that wait, until SIGINT or SIGTERM.
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "examples/attestor/attestor.h"
+#include "examples/attestor/attestor_config.h"
+#include "examples/attestor/program.h"
+#include "troth/enroll/backoff.h"
+
+namespace attestor {
+namespace {
+
+using std::chrono::milliseconds;
+
+bool Stopped() { return StopSignals::WaitFor(milliseconds(0)); }
+
+int Run(const std::string& config_file, bool once) {
+  const absl::StatusOr<AttestorConfig> config = LoadAttestorConfig(config_file);
+  if (!config.ok()) return Fail("attestor", config.status());
+  auto attestor = Attestor::Create(*config, Stopped);
+  if (!attestor.ok()) return Fail("attestor", attestor.status());
+  if (once) {
+    const absl::StatusOr<int> signed_packets = (*attestor)->RunOnce();
+    if (!signed_packets.ok()) return Fail("attestor", signed_packets.status());
+    std::cout << (*attestor)->name() << " signed " << *signed_packets << " packets" << std::endl;
+    return 0;
+  }
+  std::cout << (*attestor)->name() << " signs for " << config->db_service << std::endl;
+  troth::Backoff backoff({.first = config->poll_interval, .longest = milliseconds(60'000)},
+                         troth::SystemRandom());
+  while (!Stopped()) {
+    milliseconds pause = config->poll_interval;
+    const absl::StatusOr<int> round = (*attestor)->RunOnce();
+    if (round.ok()) {
+      backoff.Reset();
+    } else if (!Stopped()) {
+      // Whatever it is, somebody may mend it meanwhile: it is tried again, ever less often.
+      Fail("attestor", round.status());
+      pause = backoff.Next();
+    }
+    StopSignals::WaitFor(pause);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace attestor
+
+int main(int argc, char** argv) {
+  attestor::StopSignals::Block();
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const bool once = arguments.size() == 3 && arguments[2] == "--once";
+  if ((arguments.size() != 2 && !once) || arguments[0] != "--config") {
+    std::cerr << "usage: attestor --config FILE [--once]\n"
+                 "example: attestor --config attestor.toml\n";
+    return 64;
+  }
+  return attestor::Run(arguments[1], once);
+}

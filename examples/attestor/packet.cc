@@ -1,0 +1,69 @@
+#include "examples/attestor/packet.h"
+
+#include <algorithm>
+
+#include "troth/base/reason.h"
+#include "troth/base/strings.h"
+#include "troth/pki/digest.h"
+
+namespace attestor {
+namespace {
+
+constexpr size_t kMaxChainName = 32;
+
+bool IsOneOf(char c, std::string_view allowed) { return allowed.find(c) != std::string_view::npos; }
+
+absl::Status CheckChain(std::string_view part, std::string_view name) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  if (!name.empty() && name.size() <= kMaxChainName &&
+      std::ranges::all_of(name, [&](char c) { return IsOneOf(c, kAllowed); })) {
+    return absl::OkStatus();
+  }
+  return troth::MakeError(troth::Reason::kParameterInvalid,
+                          "\"" + std::string(part) +
+                              "\": expected 1 to 32 of a-z, 0-9 and '-', got \"" +
+                              troth::Printable(name, 64) + "\"");
+}
+
+}  // namespace
+
+absl::Status CheckPacket(const Packet& packet) {
+  if (absl::Status status = CheckChain("source", packet.source); !status.ok()) return status;
+  if (absl::Status status = CheckChain("destination", packet.destination); !status.ok()) {
+    return status;
+  }
+  // SQLite's numbers end there.
+  if (packet.sequence > std::uint64_t{INT64_MAX}) {
+    return troth::MakeError(
+        troth::Reason::kParameterInvalid,
+        "\"sequence\": expected at most 2^63-1, got " + std::to_string(packet.sequence));
+  }
+  if (packet.message.empty() || packet.message.size() > kMaxMessageBytes) {
+    return troth::MakeError(troth::Reason::kParameterInvalid,
+                            "\"message\": expected 1 to " + std::to_string(kMaxMessageBytes) +
+                                " bytes, got " + std::to_string(packet.message.size()));
+  }
+  return absl::OkStatus();
+}
+
+std::string SignedText(const Packet& packet) {
+  // The first line keeps the signature from being taken for one of another protocol; lengths keep
+  // one part from being read as the beginning of the next.
+  std::string out = "troth example packet 1\n";
+  for (const std::string& part :
+       {packet.source, packet.destination, std::to_string(packet.sequence), packet.message}) {
+    out += std::to_string(part.size()) + ":" + part + "\n";
+  }
+  return out;
+}
+
+std::string PacketId(const Packet& packet) {
+  return troth::FormatFingerprint(troth::Sha256(SignedText(packet)));
+}
+
+bool IsPacketId(std::string_view text) {
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return IsOneOf(c, "0123456789abcdef"); });
+}
+
+}  // namespace attestor
