@@ -1,8 +1,6 @@
 // A leaf and its chain: what a peer would refuse about it.
 #pragma once
 
-#include <string>
-
 #include "troth/doctor/diagnosis.h"
 #include "troth/doctor/file_doctor.h"
 #include "troth/doctor/file_set_internal.h"
@@ -10,14 +8,9 @@
 namespace troth {
 
 // Adds to `diagnosis` what is wrong with `chain`: order, completeness, names, usages, signatures,
-// revocation. Times are not judged here.
+// revocation. Times are not judged here, nor weak keys and signatures, which must be in `diagnosis`
+// already.
 void ExamineChain(const Chain& chain, const FileSet& set, const FileDoctorOptions& options,
                   Diagnosis& diagnosis);
-
-// The command that has the chain's leaf issued anew, with the server name, when the files hold all
-// that it takes: the leaf alone in its file, its key, and its CA with the CA's key. Otherwise
-// empty.
-std::string ReissueCommandOf(const Chain& chain, const FileSet& set,
-                             const FileDoctorOptions& options);
 
 }  // namespace troth

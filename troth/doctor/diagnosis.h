@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,8 +29,10 @@ struct Finding {
   std::string got = {};
   std::string fix = {};  // what to do, in words; never empty once in a Diagnosis
   // One line for a POSIX shell that mends it when run where the doctor ran, with names quoted;
-  // empty when no command can. It overwrites no file but the subject, drops nothing from it, copies
-  // no private key, and is printable ASCII once in a Diagnosis.
+  // empty when no command can. It overwrites no file but the subject, drops nothing from it, and
+  // keeps its mode and owner. It writes a private key only to a new file that its owner alone can
+  // read, and has no passphrase in it: the program that needs one asks at the terminal. Once in a
+  // Diagnosis it is one line of UTF-8 in which every character can be seen.
   std::string command = {};
 };
 
@@ -47,6 +50,8 @@ struct Diagnosis {
   // Adds `finding`, once; its fix is that of its reason unless it has one, and a command that a
   // terminal could take for more than text is left out: names in it may be a stranger's.
   void Add(Finding finding);
+  // The same, with these in place of the finding's.
+  void Add(Severity severity, Reason reason, std::string_view subject, Finding finding);
   // Brings the findings into their order; those of one severity stay as they were added.
   void Sort();
 };

@@ -13,7 +13,8 @@
 namespace troth {
 namespace {
 
-constexpr std::string_view kUtf8Mark = "\xef\xbb\xbf";
+// Of one file so many unreadable blocks are told.
+constexpr size_t kMaxBroken = 10;
 
 bool LooksLikeCrl(std::string_view text) {
   return text.starts_with('\x30') ||
@@ -30,7 +31,8 @@ absl::StatusOr<std::string> Read(const std::string& path) {
 
 class FileExamination {
  public:
-  FileExamination(const std::string& path, Diagnosis& diagnosis) : diagnosis_(diagnosis) {
+  FileExamination(const std::string& path, FileAllowance& allowance, Diagnosis& diagnosis)
+      : allowance_(allowance), diagnosis_(diagnosis) {
     file_.path = path;
   }
 
@@ -42,15 +44,14 @@ class FileExamination {
     }
     const Secret secret(*std::move(content));
     file_.ends_in_line_end = secret.Reveal().ends_with('\n');
-    const absl::StatusOr<std::vector<PemBlock>> blocks = ParsePem(secret.Reveal());
-    if (blocks.ok()) {
-      JudgeText(secret.Reveal());
-      for (const PemBlock& block : *blocks) Take(block, at_++);
-      file_.only_certificates = file_.certificates.size() == blocks->size() &&
-                                !secret.Reveal().starts_with(kUtf8Mark) &&
-                                !HasMarksInsideLines(secret.Reveal());
+    const PemText text = ReadPem(secret.Reveal());
+    if (text.blocks.ok()) {
+      JudgeText(secret.Reveal(), text);
+      TakeAll(*text.blocks);
+      file_.only_certificates = file_.certificates.size() == text.blocks->size() &&
+                                !text.has_byte_order_mark && !text.has_marks_inside_lines;
     } else {
-      JudgeNoPem(secret.Reveal(), blocks.status());
+      JudgeNoPem(secret.Reveal(), text);
     }
     JudgeMode();
     return std::move(file_);
@@ -58,10 +59,7 @@ class FileExamination {
 
  private:
   void Add(Severity severity, Reason reason, Finding finding) {
-    finding.severity = severity;
-    finding.reason = reason;
-    finding.subject = file_.path;
-    diagnosis_.Add(std::move(finding));
+    diagnosis_.Add(severity, reason, file_.path, std::move(finding));
   }
 
   // The file that a command writes, for people.
@@ -72,8 +70,8 @@ class FileExamination {
   void AddFault(const absl::Status& status) { diagnosis_.Add(FaultOf(status, file_.path)); }
 
   // Text that Troth reads, and that others may not.
-  void JudgeText(std::string_view text) {
-    if (text.starts_with(kUtf8Mark)) {
+  void JudgeText(std::string_view text, const PemText& read) {
+    if (read.has_byte_order_mark) {
       Add(Severity::kWarning, Reason::kFileWrongFormat,
           {.title = "the file begins with a byte order mark, which hides its first block from some "
                     "programs",
@@ -82,13 +80,13 @@ class FileExamination {
            .fix = "save it without a byte order mark",
            .command = SedCommand("'1s/^\\xEF\\xBB\\xBF//'", file_.path)});
     }
-    if (text.find('\r') != std::string_view::npos) {
+    if (text.find("\r\n") != std::string_view::npos) {
       Add(Severity::kNote, Reason::kFileWrongFormat,
           {.title = "lines end in CRLF, as Windows writes them; that is fine",
            .fix = "nothing has to be done",
            .command = SedCommand("'s/\\r$//'", file_.path)});
     }
-    if (HasMarksInsideLines(text)) {
+    if (read.has_marks_inside_lines) {
       Add(Severity::kFault, Reason::kFileWrongFormat,
           {.title = "the text is on one line, which OpenSSL, and so nginx and curl, cannot read",
            .expected = "BEGIN and END on lines of their own",
@@ -103,55 +101,93 @@ class FileExamination {
     return text.find("Proc-Type:") != std::string_view::npos;
   }
 
-  // Whether a BEGIN or END stands on a line with something else.
-  static bool HasMarksInsideLines(std::string_view text) {
-    if (text.starts_with(kUtf8Mark)) text.remove_prefix(kUtf8Mark.size());
-    return std::ranges::any_of(Split(text, '\n'), [](std::string_view line) {
-      while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) {
-        line.remove_suffix(1);
-      }
-      const size_t at = std::min(line.find("-----BEGIN "), line.find("-----END "));
-      if (at == std::string_view::npos) return false;
-      return at > 0 || !line.ends_with("-----") ||
-             line.find("-----", line.find(' ')) + 5 != line.size();
-    });
-  }
-
-  void Take(const PemBlock& block, size_t at) {
-    const std::string_view label = block.label;
-    const std::string_view der = block.content.Reveal();
-    if (label == "CERTIFICATE" || label == "X509 CERTIFICATE") {
-      absl::StatusOr<Certificate> certificate = Certificate::FromDer(der);
-      if (!certificate.ok()) {
-        AddFault(WithContext(certificate.status(), "block " + std::to_string(at + 1)));
+  void TakeAll(const std::vector<PemBlock>& blocks) {
+    for (size_t at = 0; at < blocks.size(); ++at) {
+      if (broken_ == kMaxBroken) {
+        Add(Severity::kFault, Reason::kFileWrongFormat,
+            {.title = "the " + std::to_string(blocks.size() - at) +
+                      " blocks that follow were not looked at: too many cannot be read",
+             .fix = "mend or remove what cannot be read"});
         return;
       }
-      file_.certificates.push_back(*std::move(certificate));
-      file_.blocks.push_back(at);
-    } else if (label.ends_with("PRIVATE KEY")) {
-      TakeKey(block);
-    } else if (label.ends_with("CERTIFICATE REQUEST")) {
-      absl::StatusOr<CertificateRequest> request = CertificateRequest::FromDer(der);
-      if (!request.ok()) return AddFault(request.status());
-      file_.requests.push_back(*std::move(request));
-    } else if (label == "X509 CRL") {
-      absl::StatusOr<Crl> crl = Crl::FromDer(der);
-      if (!crl.ok()) return AddFault(crl.status());
-      file_.crls.push_back(*std::move(crl));
-    } else if (label == "TRUSTED CERTIFICATE" || label == "PKCS7") {
-      const absl::Status status = Certificate::FromPem(FormatPem(label, der)).status();
-      Finding finding = FaultOf(status, file_.path);
-      finding.command = ConvertCommand(ToStd(status.message()), file_.path);
-      if (!finding.command.empty()) finding.fix = "convert it, and use " + Called(".pem");
-      diagnosis_.Add(std::move(finding));
-      file_.others.push_back(DescribePemLabel(label));
-    } else {
-      file_.others.push_back(DescribePemLabel(label));
+      if (!Take(blocks[at], at)) return AddTooMany();
     }
   }
 
+  void AddTooMany() {
+    Add(Severity::kFault, Reason::kFileTooLarge,
+        {.title = "there are more certificates or lists than are examined at once",
+         .expected = "at most " + std::to_string(FileAllowance().certificates) +
+                     " certificates, and as many lists, in all files",
+         .got = "more, of which the first were examined",
+         .fix = "give fewer files, or smaller ones"});
+  }
+
+  void AddBroken(const absl::Status& status) {
+    ++broken_;
+    AddFault(status);
+  }
+
+  // False when the allowance is used up.
+  bool Take(const PemBlock& block, size_t at) {
+    const std::string_view label = block.label;
+    const std::string_view der = block.content.Reveal();
+    if (label == "CERTIFICATE" || label == "X509 CERTIFICATE") return TakeCertificate(der, at);
+    if (label == "X509 CRL") return TakeCrl(der);
+    if (label.ends_with("PRIVATE KEY")) {
+      TakeKey(block);
+    } else if (label.ends_with("CERTIFICATE REQUEST")) {
+      absl::StatusOr<CertificateRequest> request = CertificateRequest::FromDer(der);
+      if (request.ok()) {
+        file_.requests.push_back(*std::move(request));
+      } else {
+        AddBroken(request.status());
+      }
+    } else {
+      if (label == "TRUSTED CERTIFICATE" || label == "PKCS7") JudgeOtherForm(block, at);
+      file_.others.push_back(DescribePemLabel(label));
+    }
+    return true;
+  }
+
+  bool TakeCertificate(std::string_view der, size_t at) {
+    absl::StatusOr<Certificate> certificate = Certificate::FromDer(der);
+    if (!certificate.ok()) {
+      AddBroken(WithContext(certificate.status(), "block " + std::to_string(at + 1)));
+      return true;
+    }
+    if (allowance_.certificates == 0) return false;
+    --allowance_.certificates;
+    file_.certificates.push_back(*std::move(certificate));
+    file_.blocks.push_back(at);
+    return true;
+  }
+
+  bool TakeCrl(std::string_view der) {
+    absl::StatusOr<Crl> crl = Crl::FromDer(der);
+    if (!crl.ok()) {
+      AddBroken(crl.status());
+      return true;
+    }
+    if (allowance_.crls == 0) return false;
+    --allowance_.crls;
+    file_.crls.push_back(*std::move(crl));
+    return true;
+  }
+
+  // Certificates in a form that only some programs read.
+  void JudgeOtherForm(const PemBlock& block, size_t at) {
+    ++broken_;
+    const std::string pem = FormatPem(block.label, block.content.Reveal());
+    Finding finding = FaultOf(Certificate::FromPem(pem).status(), file_.path);
+    // Of several blocks the command would read the first.
+    if (at == 0) finding.command = ConvertBlockCommand(block.label, file_.path);
+    if (!finding.command.empty()) finding.fix = "convert it, and use " + Called(".pem");
+    diagnosis_.Add(std::move(finding));
+  }
+
   void TakeKey(const PemBlock& block) {
-    if (file_.key.has_value() || file_.has_encrypted_key) {
+    if (file_.has_some_key()) {
       Add(Severity::kFault, Reason::kKeyMalformed,
           {.title = "the file holds more than one private key",
            .expected = "one private key",
@@ -166,18 +202,13 @@ class FileExamination {
     if (key.ok()) {
       file_.key = *std::move(key);
     } else if (ReasonOf(key.status()) == Reason::kKeyEncrypted) {
-      file_.has_encrypted_key = true;
-      Add(Severity::kFault, Reason::kKeyEncrypted,
-          {.title = "the private key is encrypted, so a server without its passphrase cannot start",
-           .expected = "a private key in the clear, readable to its owner only",
-           .got = DescribePemLabel(block.label) +
-                  (block.headers.empty()
-                       ? ""
-                       : " with " + Printable(block.headers.substr(0, block.headers.find('\n')))),
-           .fix = "give the program the passphrase (nginx: ssl_password_file), or decrypt the key "
-                  "with openssl pkey into a file that only its owner can read (umask 077)"});
+      file_.encrypted_key =
+          DescribePemLabel(block.label) +
+          (block.headers.empty()
+               ? ""
+               : " with " + Printable(block.headers.substr(0, block.headers.find('\n'))));
     } else {
-      AddFault(key.status());
+      AddBroken(key.status());
       file_.others.push_back(DescribePemLabel(block.label));
     }
   }
@@ -189,23 +220,33 @@ class FileExamination {
   }
 
   // Binary files, and text that is none of PEM.
-  void JudgeNoPem(std::string_view bytes, const absl::Status& why) {
-    Finding finding = FaultOf(why, file_.path);
-    if (!HoldsKey(bytes)) finding.command = ConvertCommand(finding.title, file_.path);
-    if (!finding.command.empty()) {
-      finding.fix = "convert it, and use " + Called(".pem");
-    } else if (finding.title.find("without BEGIN") != std::string::npos) {
+  void JudgeNoPem(std::string_view bytes, const PemText& text) {
+    Finding finding = FaultOf(text.blocks.status(), file_.path);
+    if (text.kind == TextKind::kBase64) {
       JudgeUnarmoured(bytes, finding);
-    } else if (finding.title.find("written out") != std::string::npos) {
+    } else if (text.kind == TextKind::kEscapedLineEnds) {
       if (!HasHeaders(bytes)) finding.command = LineEndsCommand(file_.path);
       finding.fix = "put real line ends where \"\\n\" is written";
+    } else {
+      Convert({.kind = text.kind, .holds_key = HoldsKey(bytes, text.kind)}, finding);
+      if (bytes.starts_with('\x30')) TakeDer(bytes, finding);
     }
-    if (bytes.starts_with('\x30')) TakeDer(bytes, finding);
     diagnosis_.Add(std::move(finding));
   }
 
-  // Whether `bytes`, UTF-16 perhaps, name a private key.
-  static bool HoldsKey(std::string_view bytes) {
+  void Convert(const Unarmoured& what, Finding& finding) {
+    holds_unread_key_ = what.holds_key;
+    finding.command = ConvertCommand(what, file_.path);
+    if (finding.command.empty()) return;
+    finding.fix = "convert it, and use " + Called(".pem") +
+                  (what.holds_key ? ", which only its owner can read" : "");
+  }
+
+  // Whether there is a private key in `bytes`, a text in UTF-16 perhaps.
+  static bool HoldsKey(std::string_view bytes, TextKind kind) {
+    if (kind != TextKind::kUtf16) {
+      return kind == TextKind::kPrivateKeyDer || kind == TextKind::kPkcs12;
+    }
     std::string text(bytes);
     std::erase(text, '\0');
     const Secret secret(std::move(text));
@@ -215,25 +256,24 @@ class FileExamination {
   // Base64 alone may be anything, a key too.
   void JudgeUnarmoured(std::string_view text, Finding& finding) {
     std::string digits;
+    digits.reserve(text.size());
     std::ranges::copy_if(text, std::back_inserter(digits),
                          [](char c) { return c != ' ' && (c < '\t' || c > '\r'); });
     const Secret base64(std::move(digits));
     std::optional<std::string> bytes = FromBase64(base64.Reveal());
     const Secret der(bytes.has_value() ? *std::move(bytes) : std::string());
+    const TextKind kind = ReadPem(der.Reveal()).kind;
     finding.title = "the text is base64 without BEGIN and END lines";
     finding.expected = "PEM";
-    if (!Certificate::FromDer(der.Reveal()).ok()) {
-      finding.got = "base64 that is no certificate";
-      finding.fix =
-          "put the BEGIN and END lines of what it is around it, such as \"-----BEGIN PRIVATE "
-          "KEY-----\"; let only its owner read it when it is a key";
-      return;
-    }
-    finding.got = "the base64 of a certificate";
-    finding.command = ArmourCommand(file_.path);
+    finding.got = "base64 alone";
     finding.fix =
-        "put \"-----BEGIN CERTIFICATE-----\" before it and \"-----END "
-        "CERTIFICATE-----\" after it";
+        "put the BEGIN and END lines of what it is around it, such as \"-----BEGIN "
+        "CERTIFICATE-----\"; let only its owner read it when it is a key";
+    Convert({.kind = kind, .is_base64 = true, .holds_key = HoldsKey(der.Reveal(), kind)}, finding);
+    absl::StatusOr<Certificate> certificate = Certificate::FromDer(der.Reveal());
+    if (!certificate.ok()) return;
+    finding.got = "the base64 of a certificate";
+    file_.certificates.push_back(*std::move(certificate));
   }
 
   // What is read all the same, so that the rest is found too.
@@ -256,11 +296,11 @@ class FileExamination {
   }
 
   void JudgeMode() {
-    if (!file_.key.has_value() && !file_.has_encrypted_key) return;
+    if (!file_.has_some_key() && !holds_unread_key_) return;
     const std::optional<FileVersion> version = VersionOf(file_.path);
     if (!version.has_value() || !IsOpenToOthers(version->mode)) return;
-    // The key's group is often on purpose that of the server; and an encrypted key has a lock of
-    // its own.
+    // The key's group is often on purpose that of the server; and an encrypted key, which PKCS#12
+    // and DER may hold, has a lock of its own.
     const bool everybody = (version->mode & 07) != 0 && file_.key.has_value();
     std::string mode = "mode 0";
     for (const int shift : {6, 3, 0}) {
@@ -276,15 +316,17 @@ class FileExamination {
          .command = "chmod 600 " + PathWord(file_.path)});
   }
 
+  FileAllowance& allowance_;
   Diagnosis& diagnosis_;
   ExaminedFile file_;
-  size_t at_ = 0;
+  size_t broken_ = 0;  // blocks
+  bool holds_unread_key_ = false;
 };
 
 }  // namespace
 
-ExaminedFile ExamineFile(const std::string& path, Diagnosis& diagnosis) {
-  return FileExamination(path, diagnosis).Run();
+ExaminedFile ExamineFile(const std::string& path, FileAllowance& allowance, Diagnosis& diagnosis) {
+  return FileExamination(path, allowance, diagnosis).Run();
 }
 
 }  // namespace troth

@@ -22,18 +22,22 @@ struct ExaminedFile {
   bool only_certificates = false;
   bool ends_in_line_end = true;  // so that something can be appended
   std::optional<PrivateKey> key;
-  bool has_encrypted_key = false;
+  std::optional<std::string> encrypted_key;  // its form: "an encrypted private key (BEGIN ...)"
   std::vector<CertificateRequest> requests;
   std::vector<Crl> crls;
   std::vector<std::string> others;  // other PEM blocks, in words
 
-  bool holds_nothing() const {
-    return certificates.empty() && !key.has_value() && !has_encrypted_key && requests.empty() &&
-           crls.empty() && others.empty();
-  }
+  bool has_some_key() const { return key.has_value() || encrypted_key.has_value(); }
 };
 
-// Reads `path`, as far as it can be read, and adds what is wrong with it to `diagnosis`.
-ExaminedFile ExamineFile(const std::string& path, Diagnosis& diagnosis);
+// How much more is taken from files, so that the work stays bounded.
+struct FileAllowance {
+  size_t certificates = 1000;
+  size_t crls = 1000;
+};
+
+// Reads `path`, as far as it can be read and `allowance` goes, and adds what is wrong with it to
+// `diagnosis`. Whether an encrypted key is wrong depends on the other files, and is left open.
+ExaminedFile ExamineFile(const std::string& path, FileAllowance& allowance, Diagnosis& diagnosis);
 
 }  // namespace troth

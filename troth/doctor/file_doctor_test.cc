@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "troth/base/file.h"
 #include "troth/doctor/doctor_testing.h"
+#include "troth/doctor/file_doctor_testing.h"
 #include "troth/pki/certificate_request.h"
 #include "troth/pki/pem.h"
 
@@ -19,29 +21,16 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
-AlternativeName Named(std::string_view text) { return *AlternativeName::Parse(text); }
-
-// A server's leaf below the root.
-Wanted Server() {
-  Wanted wanted = Leaf("root");
-  wanted.extended_key_usage = {std::string(kServerAuthOid)};
-  return wanted;
-}
-
-void GiveRoot(Patient& p) { p.Give("ca.pem", {Make(Root("root"))}); }
-
-// A server's certificate, key and trust bundle, with `leaf` for the certificate.
-void GiveServer(Patient& p, const Wanted& leaf = Server()) {
-  p.Give("server.pem", {Make(leaf)});
-  p.GiveKey("server.key", "leaf", leaf.key_type);
-  GiveRoot(p);
-}
-
-Wanted ServerOf(const std::string& issuer) {
-  Wanted wanted = Server();
-  wanted.issuer = issuer;
-  return wanted;
+// What certbot leaves in a folder.
+void GiveLetsEncrypt(Patient& p) {
+  const Certificate leaf = Make(ServerOf("middle"));
+  const Certificate middle = Make(Intermediate("middle", "root"));
+  p.Give("cert.pem", {leaf});
+  p.Give("chain.pem", {middle});
+  p.Give("fullchain.pem", {leaf, middle});
+  p.GiveKey("privkey.pem", "leaf");
 }
 
 struct Case {
@@ -93,6 +82,58 @@ std::vector<Case> Cases() {
        [](Patient& p) {
          GiveServer(p);
          p.Run("sed -i 's/$/\\r/' server.pem server.key ca.pem");
+       },
+       {}},
+
+      {"AHealthyFolderOfLetsEncrypt", [](Patient& p) { GiveLetsEncrypt(p); }, {}},
+      {"AHealthyFolderOfLetsEncryptWithTheRoot",
+       [](Patient& p) {
+         GiveLetsEncrypt(p);
+         GiveRoot(p);
+       },
+       {}},
+      {"ATrustBundleThatPinsALeaf",
+       [](Patient& p) {
+         Wanted pinned = Server();
+         pinned.subject = "pinned";
+         pinned.issuer = "pinned";
+         GiveServer(p);
+         p.Give("bundle.pem", {Make(Root("root")), Make(Root("other")), Make(pinned)});
+       },
+       {}},
+      {"AnEncryptedKeyOfACa",
+       [](Patient& p) {
+         GiveRoot(p);
+         p.GiveKey("ca.key", "root");
+         p.Run(Encrypting("ca.key"));
+       },
+       {}},
+      {"AnEncryptedKeyOfACaBesideAServer",
+       [](Patient& p) {
+         GiveServer(p);
+         p.GiveKey("ca.key", "root");
+         p.Run(Encrypting("ca.key"));
+         p.options.purpose = Usage::kServer;
+       },
+       {}},
+      {"ANameForTheServerOfAFolderWithAClient",
+       [](Patient& p) {
+         GiveServer(p);
+         Wanted client = Leaf("root");
+         client.subject = "client";
+         client.extended_key_usage = {std::string(kClientAuthOid)};
+         client.names.clear();
+         p.Give("client.pem", {Make(client)});
+         p.options.server_name = Named("leaf.example.com");
+       },
+       {}},
+      {"ATrustBundleWithWhatNothingNeeds",
+       [](Patient& p) {
+         Wanted old = Root("old");
+         old.to = kNow - kDay;
+         p.Give("ca.pem", {Make(Root("root")), Make(old)});
+         p.Run(
+             "openssl req -x509 -newkey rsa:1024 -noenc -keyout weak.key -subj /CN=weak >> ca.pem");
        },
        {}},
 
@@ -161,6 +202,19 @@ std::vector<Case> Cases() {
        },
        {"key_malformed two.key"}},
 
+      {"EncryptedKeyOfALeaf",
+       [](Patient& p) {
+         GiveServer(p);
+         p.Run(Encrypting("server.key"));
+       },
+       {"key_encrypted server.key"}},
+      {"EncryptedKeyOfNobodyKnowsWhat",
+       [](Patient& p) {
+         p.GiveKey("some.key", "leaf");
+         p.Run(Encrypting("some.key"));
+       },
+       {"key_encrypted some.key"}},
+
       // Chains.
       {"RootInTheLeafsPlace",
        [](Patient& p) {
@@ -216,6 +270,30 @@ std::vector<Case> Cases() {
          p.Give("ca.pem", {Make(Intermediate("middle", "root"))});
        },
        {"issuer_unknown ca.pem"}},
+      {"CaUsedAsLeafBesideAServer",
+       [](Patient& p) {
+         GiveServer(p);
+         p.Give("both.pem",
+                std::string(KeyOf("root").ToPem().Reveal()) + Make(Root("root")).ToPem());
+         p.options.purpose = Usage::kServer;
+       },
+       {"usage_not_allowed both.pem"}},
+      {"UpperIntermediateIsMissing",
+       [](Patient& p) {
+         p.Give("server.pem", {Make(ServerOf("lower")), Make(Intermediate("lower", "upper"))});
+         GiveRoot(p);
+       },
+       {"issuer_unknown server.pem"}},
+      {"RevokedIntermediateInAnotherFile",
+       [](Patient& p) {
+         Wanted middle = Intermediate("middle", "root");
+         middle.serial = 78;
+         p.Give("server.pem", {Make(ServerOf("middle"))});
+         p.Give("middle.pem", {Make(middle)});
+         GiveRoot(p);
+         p.Give("ca.crl", MakeCrl({.revoked = {{78, 1}}}).ToPem());
+       },
+       {"issuer_unknown server.pem", "certificate_revoked server.pem"}},
       {"CaUsedAsLeaf",
        [](Patient& p) {
          GiveRoot(p);
@@ -372,6 +450,45 @@ std::vector<Case> Cases() {
          GiveServer(p, leaf);
        },
        {"algorithm_not_allowed server.pem"}},
+      {"ServerBelowARootWithSha1",
+       [](Patient& p) {
+         Wanted root = Root("root");
+         root.sha1 = true;
+         p.Give("server.pem", {Make(Server())});
+         p.GiveKey("server.key", "leaf");
+         p.Give("ca.pem", {Make(root)});
+       },
+       {}},
+      {"ServerBelowARootWithSaltedSha256",
+       [](Patient& p) {
+         p.Run(
+             "openssl req -x509 -newkey rsa:2048 -noenc -keyout ca.key -out ca.pem -subj /CN=pss "
+             "-days 90 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:20");
+         p.Run("openssl req -newkey rsa:2048 -noenc -keyout server.key -out csr -subj /CN=server");
+         p.Run(
+             "printf 'subjectAltName=DNS:server\nbasicConstraints=CA:FALSE\n' > ext && openssl "
+             "x509 "
+             "-req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 60 -extfile ext "
+             "-out server.pem");
+         p.paths = {p.Path("server.pem"), p.Path("server.key"), p.Path("ca.pem")};
+         p.options.now = Clock::System().Now();
+       },
+       {}},
+      {"WeakKeyOfACaThatIsUsed",
+       [](Patient& p) {
+         p.Run(
+             "openssl req -x509 -newkey rsa:1024 -noenc -keyout ca.key -out ca.pem -subj /CN=weak "
+             "-days 90");
+         p.Run("openssl req -newkey rsa:2048 -noenc -keyout server.key -out csr -subj /CN=server");
+         p.Run(
+             "printf 'subjectAltName=DNS:server\nbasicConstraints=CA:FALSE\n' > ext && openssl "
+             "x509 "
+             "-req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 60 -extfile ext "
+             "-out server.pem");
+         p.paths = {p.Path("server.pem"), p.Path("server.key"), p.Path("ca.pem")};
+         p.options.now = Clock::System().Now();
+       },
+       {"key_too_weak ca.pem"}},
       {"WeakKey",
        [](Patient& p) {
          p.Run(
@@ -405,14 +522,6 @@ TEST_P(FileDoctorTest, FindsWhatIsWrongAndNothingElse) {
 INSTANTIATE_TEST_SUITE_P(Files, FileDoctorTest, ::testing::ValuesIn(Cases()),
                          [](const auto& test) { return test.param.name; });
 
-std::vector<std::string> OfSeverity(const Diagnosis& diagnosis, Severity severity) {
-  std::vector<std::string> codes;
-  for (const Finding& finding : diagnosis.findings) {
-    if (finding.severity == severity) codes.emplace_back(CodeOf(finding.reason));
-  }
-  return codes;
-}
-
 TEST(FileDoctor, WarnsOfWhatEndsSoonButNotAllTheLifeOfAShortLivedOne) {
   Patient patient;
   Wanted leaf = Server();
@@ -439,6 +548,135 @@ TEST(FileDoctor, AnExpiredCaThatNothingNeedsIsAWarning) {
   const Diagnosis diagnosis = patient.Examine();
   EXPECT_TRUE(diagnosis.healthy()) << Text(diagnosis);
   EXPECT_THAT(OfSeverity(diagnosis, Severity::kWarning), ElementsAre("certificate_expired"));
+}
+
+TEST(FileDoctor, LetsEncryptsFilesAreHealthyInAnyOrderAndWithoutSomeOfThem) {
+  Patient patient;
+  GiveLetsEncrypt(patient);
+  std::ranges::sort(patient.paths);
+  const std::vector<std::string> all = patient.paths;
+  do {
+    EXPECT_TRUE(patient.Examine().healthy()) << Text(patient.Examine());
+  } while (std::ranges::next_permutation(patient.paths).found);
+  for (const std::string& left_out : {all[0], all[1]}) {
+    patient.paths = all;
+    std::erase(patient.paths, left_out);
+    EXPECT_TRUE(patient.Examine().healthy()) << left_out << "\n" << Text(patient.Examine());
+  }
+}
+
+TEST(FileDoctor, ATrustBundleWithoutARootIsTheFaultOfTheBundle) {
+  Patient patient;
+  const Certificate middle = Make(Intermediate("middle", "root"));
+  const Certificate other = Make(Intermediate("other", "root"));
+  patient.Give("server.pem", {Make(ServerOf("middle")), middle});
+  patient.Give("ca.pem", {middle, other});
+  EXPECT_THAT(FaultsOf(patient.Examine()), ElementsAre("issuer_unknown ca.pem"));
+}
+
+TEST(FileDoctor, APinnedLeafIsAWarningAndItsBundleStillTrustsItsRoots) {
+  Patient patient;
+  Wanted pinned = Server();
+  pinned.subject = "pinned";
+  GiveServer(patient);
+  patient.Write("ca.pem",
+                Make(Root("root")).ToPem() + Make(Root("two")).ToPem() + Make(pinned).ToPem());
+  const Diagnosis diagnosis = patient.Examine();
+  EXPECT_TRUE(diagnosis.healthy()) << Text(diagnosis);
+  EXPECT_THAT(OfSeverity(diagnosis, Severity::kWarning),
+              ElementsAre("not_a_certificate_authority"));
+  patient.Write("ca.pem",
+                Make(Root("other")).ToPem() + Make(Root("two")).ToPem() + Make(pinned).ToPem());
+  EXPECT_THAT(FaultsOf(patient.Examine()), ElementsAre("issuer_unknown server.pem"));
+}
+
+TEST(FileDoctor, ACertificateThatIsItsOwnTrustBundleIsWarnedOfOnce) {
+  Patient patient;
+  Wanted leaf = Server();
+  leaf.issuer = "leaf";
+  const Certificate certificate = Make(leaf);
+  patient.Give("server.pem", {certificate});
+  patient.GiveKey("server.key", "leaf");
+  patient.Give("ca.pem", {certificate});
+  const Diagnosis diagnosis = patient.Examine();
+  EXPECT_TRUE(diagnosis.healthy()) << Text(diagnosis);
+  EXPECT_THAT(OfSeverity(diagnosis, Severity::kWarning), ElementsAre("certificate_self_signed"));
+}
+
+TEST(FileDoctor, TheSystemsTrustBundleIsHealthyInAFewLines) {
+  Patient patient;
+  patient.paths = {"/etc/ssl/certs/ca-certificates.crt"};
+  if (!FileExists(patient.paths[0])) GTEST_SKIP() << "no ca-certificates";
+  patient.options.now = Clock::System().Now();
+  const Diagnosis diagnosis = patient.Examine();
+  EXPECT_TRUE(diagnosis.healthy()) << Text(diagnosis);
+  EXPECT_LE(diagnosis.findings.size(), 20U) << Text(diagnosis);
+  ASSERT_EQ(diagnosis.recognised.size(), 1U);
+  EXPECT_LT(diagnosis.recognised[0].what.size(), 80U) << diagnosis.recognised[0].what;
+}
+
+TEST(FileDoctor, ManyCasOfOneNameTakeLittleTimeAndAFewLines) {
+  Patient patient;
+  GiveServer(patient);
+  // Each claims to have signed itself, and did not.
+  Wanted ca = Root("root");
+  ca.issuer_key = "another";
+  std::string text;
+  while (text.size() < kMaxFileBytes - 2000) text += Make(ca).ToPem();
+  for (const size_t size : {text.size() / 10, text.size()}) {
+    SCOPED_TRACE(size);
+    const size_t end = text.find("-----BEGIN", size);
+    patient.Write("many.pem", text.substr(0, end));
+    patient.paths.resize(3);
+    patient.paths.push_back(patient.Path("many.pem"));
+    const std::clock_t start = std::clock();
+    const Diagnosis diagnosis = patient.Examine();
+    EXPECT_LT(std::clock() - start, 2 * CLOCKS_PER_SEC);
+    EXPECT_EQ(FaultsOf(diagnosis).size(), size == text.size() ? 1 : 0) << Text(diagnosis);
+    EXPECT_THAT(OfSeverity(diagnosis, Severity::kWarning), Contains("signature_invalid"));
+    EXPECT_LT(diagnosis.findings.size(), 30U) << Text(diagnosis);
+  }
+}
+
+TEST(FileDoctor, ManyBrokenBlocksTakeAFewLines) {
+  Patient patient;
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += FormatPem("CERTIFICATE", "\x30\x03\x02\x01\x05");
+  patient.Give("bad.pem", text);
+  const Diagnosis diagnosis = patient.Examine();
+  EXPECT_FALSE(diagnosis.healthy());
+  EXPECT_LT(diagnosis.findings.size(), 30U);
+  EXPECT_NE(Text(diagnosis).find("19990 blocks"), std::string::npos) << Text(diagnosis);
+}
+
+TEST(FileDoctor, SaysWhereAChainEndsHoweverFarTheFilesLead) {
+  Patient patient;
+  patient.Give("server.pem", {Make(ServerOf("lower"))});
+  patient.Give("lower.pem", {Make(Intermediate("lower", "upper"))});
+  GiveRoot(patient);
+  const Diagnosis diagnosis = patient.Examine();
+  EXPECT_THAT(FaultsOf(diagnosis),
+              ElementsAre("issuer_unknown server.pem", "issuer_unknown server.pem"));
+  EXPECT_NE(Text(diagnosis).find("'CN=upper'"), std::string::npos) << Text(diagnosis);
+}
+
+TEST(FileDoctor, LinesThatEndInCarriageReturnsAreNoCrlf) {
+  Patient patient;
+  GiveServer(patient);
+  patient.Run("cp -p server.pem old && tr '\\n' '\\r' < old > server.pem");
+  const Diagnosis diagnosis = patient.Examine();
+  ASSERT_THAT(FaultsOf(diagnosis), ElementsAre("file_wrong_format server.pem"));
+  EXPECT_THAT(OfSeverity(diagnosis, Severity::kNote), Not(Contains("file_wrong_format")));
+}
+
+TEST(FileDoctor, AnEncryptedKeyOfACaIsANoteWithoutACommand) {
+  Patient patient;
+  GiveRoot(patient);
+  patient.GiveKey("ca.key", "root");
+  patient.Run(Encrypting("ca.key"));
+  const Diagnosis diagnosis = patient.Examine();
+  ASSERT_THAT(OfSeverity(diagnosis, Severity::kNote), ElementsAre("key_encrypted"));
+  EXPECT_EQ(diagnosis.findings[0].command, "");
 }
 
 TEST(FileDoctor, AMissingCrlIsOnlyANote) {
@@ -482,296 +720,6 @@ TEST(FileDoctor, OrderAndNamesOfTheFilesDoNotMatter) {
   patient.GiveKey("c", "leaf");
   patient.Give("a", {Make(Server())});
   EXPECT_TRUE(patient.Examine().healthy()) << Text(patient.Examine());
-}
-
-// What is printed is run by a shell, in a folder whose name has a blank; then the same files, with
-// those that the command made in place of those that it read, must be healthy.
-struct Mended {
-  std::string name;
-  std::function<void(Patient&)> make;
-  std::string reason;
-  std::string replaces = {};  // of this file, when the command makes another one ...
-  std::string by = {};        // ... this one
-  std::string input = {};     // what the command asks for
-};
-
-void PrintTo(const Mended& test, std::ostream* out) { *out << test.name; }
-
-std::vector<Mended> MendedCases() {
-  const auto rewritten = [](const std::string& name, const std::string& command) {
-    return [=](Patient& p) {
-      GiveServer(p);
-      p.Run("cp -p " + name + " old && " + command);
-    };
-  };
-  return {
-      {"OpenKey", rewritten("server.key", "chmod 644 server.key"), "key_file_too_open"},
-      {"DerCertificate",
-       rewritten("server.pem", "openssl x509 -in old -outform DER -out server.pem"),
-       "file_wrong_format", "server.pem", "server.pem.pem"},
-      {"Utf16", rewritten("server.pem", "iconv -f UTF-8 -t UTF-16 old > server.pem"),
-       "file_wrong_format", "server.pem", "server.pem.pem"},
-      {"ByteOrderMark", rewritten("server.pem", "(printf '\\357\\273\\277'; cat old) > server.pem"),
-       "file_wrong_format"},
-      {"Crlf", rewritten("server.pem", "sed -i 's/$/\\r/' server.pem"), "file_wrong_format"},
-      {"OneLine", rewritten("server.pem", "tr -d '\\n' < old > server.pem"), "file_wrong_format"},
-      {"OneLineWithBlanks", rewritten("server.key", "tr '\\n' ' ' < old > server.key"),
-       "file_wrong_format"},
-      {"LineEndsWrittenOut", rewritten("server.pem", "sed -z 's/\\n/\\\\n/g' old > server.pem"),
-       "file_wrong_format"},
-      {"WithoutBeginAndEnd", rewritten("server.pem", "sed '/^--/d' old > server.pem"),
-       "file_wrong_format", "server.pem", "server.pem.pem"},
-      {"Incomplete",
-       [](Patient& p) {
-         p.Give("server.pem", {Make(ServerOf("middle"))});
-         p.GiveKey("server.key", "leaf");
-         p.Give("middle.pem", {Make(Intermediate("middle", "root"))});
-         GiveRoot(p);
-       },
-       "issuer_unknown"},
-      {"IncompleteWithoutLineEnds",
-       [](Patient& p) {
-         p.Give("server.pem", {Make(ServerOf("lower"))});
-         p.GiveKey("server.key", "leaf");
-         p.Give("lower.pem", {Make(Intermediate("lower", "upper"))});
-         p.Give("upper.pem", {Make(Intermediate("upper", "root"))});
-         GiveRoot(p);
-         p.Run("for f in server lower upper; do truncate -s -1 $f.pem; done");
-       },
-       "issuer_unknown"},
-      {"WrongOrder",
-       [](Patient& p) {
-         p.Give("server.pem", {Make(ServerOf("lower")), Make(Intermediate("upper", "root")),
-                               Make(Intermediate("lower", "upper"))});
-         p.GiveKey("server.key", "leaf");
-         GiveRoot(p);
-       },
-       "issuer_unknown"},
-      {"RootFirst",
-       [](Patient& p) {
-         p.Give("server.pem", {Make(Root("root")), Make(Intermediate("middle", "root")),
-                               Make(ServerOf("middle"))});
-         p.GiveKey("server.key", "leaf");
-         GiveRoot(p);
-       },
-       "key_mismatch"},
-  };
-}
-
-class MendingTest : public ::testing::TestWithParam<Mended> {};
-
-TEST_P(MendingTest, TheCommandThatIsPrintedMends) {
-  const Mended& test = GetParam();
-  Patient patient;
-  test.make(patient);
-  const Diagnosis before = patient.Examine();
-  const auto finding = std::ranges::find_if(before.findings, [&](const Finding& one) {
-    return CodeOf(one.reason) == test.reason && !one.command.empty();
-  });
-  ASSERT_NE(finding, before.findings.end()) << Text(before);
-  ASSERT_EQ(patient.Run(finding->command, test.input), 0);
-  for (std::string& path : patient.paths) {
-    if (!test.replaces.empty() && path == patient.Path(test.replaces)) path = patient.Path(test.by);
-  }
-  const Diagnosis after = patient.Examine();
-  EXPECT_TRUE(after.healthy()) << finding->command << "\n" << Text(after);
-  EXPECT_THAT(OfSeverity(after, Severity::kWarning), IsEmpty()) << Text(after);
-  for (const Finding& left : after.findings) {
-    EXPECT_NE(left.title, finding->title) << finding->command;
-  }
-  // What the command wrote is what OpenSSL reads too.
-  for (const std::string& path : patient.paths) {
-    patient.Run("openssl " + std::string(path.find(".key") == std::string::npos ? "x509" : "pkey") +
-                " -noout -in '" + path + "'");
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Files, MendingTest, ::testing::ValuesIn(MendedCases()),
-                         [](const auto& test) { return test.param.name; });
-
-// Where a command could lose something, or make a copy of a key, words have to do.
-struct Uncommanded {
-  std::string name;
-  std::function<void(Patient&)> make;
-  std::string reason;
-};
-
-void PrintTo(const Uncommanded& test, std::ostream* out) { *out << test.name; }
-
-// The leaf with both usages, with its CA's key: what can be issued anew.
-Wanted Renewable() {
-  Wanted leaf = Server();
-  leaf.extended_key_usage = {std::string(kServerAuthOid), std::string(kClientAuthOid)};
-  leaf.serial = 77;
-  leaf.from = kNow - 31 * kDay;
-  leaf.to = kNow - kDay;
-  return leaf;
-}
-
-void GiveRenewable(Patient& p, const Wanted& leaf = Renewable()) {
-  GiveServer(p, leaf);
-  p.GiveKey("ca.key", "root");
-}
-
-std::vector<Uncommanded> UncommandedCases() {
-  const auto chain_with = [](const std::string& command) {
-    return [=](Patient& p) {
-      p.Give("server.pem", {Make(ServerOf("lower")), Make(Intermediate("upper", "root")),
-                            Make(Intermediate("lower", "upper"))});
-      p.GiveKey("server.key", "leaf");
-      GiveRoot(p);
-      p.Run(command);
-    };
-  };
-  const auto incomplete_with = [](const std::string& command) {
-    return [=](Patient& p) {
-      p.Give("server.pem", {Make(ServerOf("middle"))});
-      p.Give("middle.pem", {Make(Intermediate("middle", "root"))});
-      GiveRoot(p);
-      p.Run(command);
-    };
-  };
-  const auto rewritten = [](const std::string& name, const std::string& command) {
-    return [=](Patient& p) {
-      GiveServer(p);
-      p.Run("cp -p " + name + " old && " + command);
-    };
-  };
-  const std::string swap = "cp -p server.pem old && ";
-  return {
-      {"SourceHoldsAKey", incomplete_with("openssl genpkey -algorithm ED25519 >> middle.pem"),
-       "issuer_unknown"},
-      {"SourceHoldsAKeyThatIsNotRead",
-       incomplete_with("openssl genpkey -algorithm ED448 >> middle.pem"), "issuer_unknown"},
-      {"LowerIntermediateIsMissing",
-       [](Patient& p) {
-         p.Give("server.pem", {Make(ServerOf("lower")), Make(Intermediate("upper", "root"))});
-         p.Give("lower.pem", {Make(Intermediate("lower", "upper"))});
-         GiveRoot(p);
-       },
-       "issuer_unknown"},
-      {"ReorderOnOneLine", chain_with(swap + "tr '\\n' ' ' < old > server.pem"), "issuer_unknown"},
-      {"ReorderAfterAByteOrderMark",
-       chain_with(swap + "(printf '\\357\\273\\277'; cat old) > server.pem"), "issuer_unknown"},
-      {"ReorderWithAKeyThatIsNotRead", chain_with("openssl genpkey -algorithm ED448 >> server.pem"),
-       "issuer_unknown"},
-      {"ReorderWithParameters", chain_with("openssl ecparam -name prime256v1 >> server.pem"),
-       "issuer_unknown"},
-      {"ReorderOfALink", chain_with("mv server.pem real.pem && ln -s real.pem server.pem"),
-       "issuer_unknown"},
-      {"ReorderWouldOverwrite", chain_with("touch server.pem.new"), "issuer_unknown"},
-      {"PinnedLeafAmongRoots",
-       [](Patient& p) {
-         p.Give("ca.pem", {Make(Root("root")), Make(Root("two")), Make(Server())});
-       },
-       "key_mismatch"},
-      {"TwoLeaves",
-       [](Patient& p) {
-         Wanted other = Server();
-         other.subject = "other";
-         p.Give("server.pem", {Make(other), Make(Server())});
-         p.GiveKey("server.key", "leaf");
-       },
-       "key_mismatch"},
-      {"Base64OfAKey", rewritten("server.key", "sed '/^--/d' old > server.key"),
-       "file_wrong_format"},
-      {"ConvertWouldOverwrite",
-       rewritten("server.pem",
-                 "openssl x509 -in old -outform DER -out server.pem && touch server.pem.pem"),
-       "file_wrong_format"},
-      {"ArmourWouldOverwrite",
-       rewritten("server.pem", "sed '/^--/d' old > server.pem && ln -s none server.pem.pem"),
-       "file_wrong_format"},
-      {"EncryptedKey",
-       rewritten("server.key",
-                 "openssl pkey -in old -aes-256-cbc -passout pass:secret -out server.key"),
-       "key_encrypted"},
-      {"DerKey", rewritten("server.key", "openssl pkey -in old -outform DER -out server.key"),
-       "file_wrong_format"},
-      {"Pkcs12",
-       rewritten("server.pem",
-                 "openssl pkcs12 -export -inkey server.key -in old -passout pass: -out server.pem"),
-       "file_wrong_format"},
-      {"KeyInUtf16", rewritten("server.key", "iconv -f UTF-8 -t UTF-16 old > server.key"),
-       "file_wrong_format"},
-      {"ControlCharacters",
-       [](Patient& p) { p.Give("k\033[31m.key", KeyOf("leaf").ToPem().Reveal(), 0644); },
-       "key_file_too_open"},
-      {"Revoked",
-       [](Patient& p) {
-         GiveRenewable(p);
-         p.Give("ca.crl", MakeCrl({.revoked = {{77, 1}}}).ToPem());
-       },
-       "certificate_expired"},
-      {"KeyThatEverybodyKnows",
-       [](Patient& p) {
-         GiveRenewable(p);
-         p.Run("chmod 644 server.key");
-       },
-       "certificate_expired"},
-      {"ServersOnlyWouldBecomeClient",
-       [](Patient& p) {
-         Wanted leaf = Renewable();
-         leaf.extended_key_usage.pop_back();
-         GiveRenewable(p, leaf);
-       },
-       "certificate_expired"},
-      {"NamesThatOpensslWouldExpand",
-       [](Patient& p) {
-         Wanted leaf = Renewable();
-         leaf.names.push_back({AlternativeName::Kind::kUri, "https://x/$ENV::HOME"});
-         GiveRenewable(p, leaf);
-       },
-       "certificate_expired"},
-      {"SubjectBeyondAscii",
-       [](Patient& p) {
-         Wanted leaf = Renewable();
-         leaf.subject = "Tan\xc3\xbas";
-         leaf.key = "leaf";
-         GiveRenewable(p, leaf);
-       },
-       "certificate_expired"},
-  };
-}
-
-class NoCommandTest : public ::testing::TestWithParam<Uncommanded> {};
-
-TEST_P(NoCommandTest, IsPrinted) {
-  Patient patient;
-  GetParam().make(patient);
-  const Diagnosis diagnosis = patient.Examine();
-  bool found = false;
-  for (const Finding& finding : diagnosis.findings) {
-    if (CodeOf(finding.reason) != GetParam().reason) continue;
-    // A mark or line ends may be mended in place all the same.
-    found = true;
-    EXPECT_EQ(finding.command, "") << finding.title;
-  }
-  EXPECT_TRUE(found) << Text(diagnosis);
-}
-
-INSTANTIATE_TEST_SUITE_P(Files, NoCommandTest, ::testing::ValuesIn(UncommandedCases()),
-                         [](const auto& test) { return test.param.name; });
-
-TEST(FileDoctor, IssuesAnewForTheSameTimeAndNothingMore) {
-  Patient patient;
-  GiveRenewable(patient);
-  const Diagnosis diagnosis = patient.Examine();
-  ASSERT_THAT(FaultsOf(diagnosis), ElementsAre("certificate_expired server.pem"));
-  EXPECT_NE(diagnosis.findings[0].command.find("--expires '30 days'"), std::string::npos)
-      << diagnosis.findings[0].command;
-}
-
-TEST(FileDoctor, ReorderingKeepsTheTextAroundTheCertificates) {
-  Patient patient;
-  const std::string root = "# root\n" + Make(Root("root")).ToPem();
-  const std::string leaf = "# leaf\n" + Make(Server()).ToPem();
-  patient.Give("server.pem", root + leaf + "# end\n");
-  patient.GiveKey("server.key", "leaf");
-  const Diagnosis diagnosis = patient.Examine();
-  ASSERT_THAT(FaultsOf(diagnosis), ElementsAre("key_mismatch server.pem"));
-  ASSERT_EQ(patient.Run(diagnosis.findings[0].command), 0);
-  EXPECT_EQ(*ReadFile(patient.Path("server.pem")), leaf + root + "# end\n");
 }
 
 }  // namespace

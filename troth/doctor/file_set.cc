@@ -5,19 +5,39 @@
 #include "troth/doctor/file_set_internal.h"
 
 namespace troth {
+namespace {
 
-bool IsLeaf(const Certificate& certificate) {
-  if (!certificate.is_ca()) return true;
-  return !certificate.basic_constraints().has_value() && !certificate.IsSelfSigned();
+Role FindRole(const Certificate& certificate) {
+  if (!certificate.is_ca()) return Role::kLeaf;
+  if (SignsItself(certificate)) return Role::kRoot;
+  return certificate.basic_constraints().has_value() ? Role::kIntermediate : Role::kLeaf;
 }
 
-bool IsRoot(const Certificate& certificate) {
-  return certificate.is_ca() && certificate.IsSelfSigned();
+bool Holds(const ExaminedFile& file, const Certificate& certificate) {
+  return std::ranges::find(file.certificates, certificate) != file.certificates.end();
 }
+
+}  // namespace
+
+bool IsRefused(SignatureAlgorithm algorithm) {
+  return algorithm == SignatureAlgorithm::kRsaSha1 || algorithm == SignatureAlgorithm::kEcdsaSha1 ||
+         algorithm == SignatureAlgorithm::kOther;
+}
+
+bool SignsItself(const Certificate& certificate) {
+  if (!certificate.subject().Matches(certificate.issuer())) return false;
+  const bool is_refused = IsRefused(certificate.signature_algorithm()) ||
+                          certificate.public_key().kind() == PublicKey::Kind::kOther;
+  if (!is_refused) return certificate.IsSelfSigned();
+  const auto& issuer = certificate.authority_key_id();
+  const auto& subject = certificate.subject_key_id();
+  return !issuer.has_value() || !subject.has_value() || issuer == subject;
+}
+
+std::string Quoted(const DistinguishedName& name) { return "'" + Printable(name.ToString()) + "'"; }
 
 std::string Called(const Certificate& certificate) {
-  if (!certificate.subject().empty())
-    return "'" + Printable(certificate.subject().ToString()) + "'";
+  if (!certificate.subject().empty()) return Quoted(certificate.subject());
   if (!certificate.alternative_names().empty()) {
     return "'" + Printable(certificate.alternative_names()[0].ToPlainString()) + "'";
   }
@@ -31,36 +51,110 @@ std::vector<Certificate> Chain::others() const {
 }
 
 FileSet::FileSet(std::vector<ExaminedFile> files) : files_(std::move(files)) {
-  std::vector<Certificate> roots;
-  std::vector<Certificate> others;
   for (const ExaminedFile& file : files_) {
-    // Of several the one that is served: that with a key.
-    auto leaf = std::ranges::find_if(file.certificates, [&](const Certificate& certificate) {
-      return IsLeaf(certificate) && KeyOf(certificate.public_key()) != nullptr;
-    });
-    if (leaf == file.certificates.end()) leaf = std::ranges::find_if(file.certificates, IsLeaf);
-    const bool has_leaf = leaf != file.certificates.end();
-    if (has_leaf) {
-      chains_.push_back({&file, static_cast<size_t>(leaf - file.certificates.begin())});
-    } else if (!file.certificates.empty()) {
-      bundles_.push_back(&file);
-    }
+    crls_.insert(crls_.end(), file.crls.begin(), file.crls.end());
     for (const Certificate& certificate : file.certificates) {
-      if (IsLeaf(certificate)) continue;
-      if (std::ranges::find(authorities_, certificate) == authorities_.end()) {
-        authorities_.push_back(certificate);
-      }
-      if (!has_leaf) (IsRoot(certificate) ? roots : others).push_back(certificate);
+      const auto [at, is_new] = roles_.try_emplace(certificate.fingerprint(), Role::kLeaf);
+      if (!is_new) continue;
+      at->second = FindRole(certificate);
+      if (at->second != Role::kLeaf) authorities_.push_back(certificate);
     }
   }
-  has_root_ = !roots.empty();
-  trust_ = TrustBundle::FromCertificates(has_root_ ? std::move(roots) : std::move(others));
+  std::vector<const ExaminedFile*> without_leaf;
+  for (const ExaminedFile& file : files_) {
+    const std::optional<size_t> leaf = LeafOf(file);
+    if (leaf.has_value() && !IsPinning(file, *leaf)) {
+      chains_.push_back({&file, *leaf});
+    } else if (!file.certificates.empty()) {
+      without_leaf.push_back(&file);
+    }
+  }
+  for (const ExaminedFile* file : without_leaf) {
+    if (!OnlyRepeatsChains(*file)) bundles_.push_back(file);
+  }
+  Trust();
 }
 
-std::vector<Crl> FileSet::Crls() const {
-  std::vector<Crl> all;
-  for (const ExaminedFile& file : files_) all.insert(all.end(), file.crls.begin(), file.crls.end());
-  return all;
+// Of several the one that is served: that with a key.
+std::optional<size_t> FileSet::LeafOf(const ExaminedFile& file) const {
+  std::optional<size_t> first;
+  for (size_t i = 0; i < file.certificates.size(); ++i) {
+    if (!IsLeaf(file.certificates[i])) continue;
+    if (KeyOf(file.certificates[i].public_key()) != nullptr) return i;
+    if (!first.has_value()) first = i;
+  }
+  return first;
+}
+
+// Whether the file's leaves, of which nobody here has the key, are there to be trusted: behind a
+// CA, and among CAs that have nothing to do with them.
+bool FileSet::IsPinning(const ExaminedFile& file, size_t leaf) const {
+  const std::vector<Certificate>& all = file.certificates;
+  if (file.has_some_key() || IsLeaf(all.front()) || KeyOf(all[leaf].public_key()) != nullptr ||
+      std::ranges::none_of(all, [this](const Certificate& c) { return IsRoot(c); })) {
+    return false;
+  }
+  // The CAs on the way up from the leaf, by name.
+  std::vector<bool> above(all.size());
+  std::vector<const Certificate*> below = {&all[leaf]};
+  while (!below.empty()) {
+    const Certificate& last = *below.back();
+    below.pop_back();
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (above[i] || IsLeaf(all[i]) || !all[i].subject().Matches(last.issuer())) continue;
+      above[i] = true;
+      below.push_back(&all[i]);
+    }
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!above[i] && !IsLeaf(all[i])) return true;
+  }
+  return false;
+}
+
+bool FileSet::OnlyRepeatsChains(const ExaminedFile& file) const {
+  return std::ranges::all_of(file.certificates, [this](const Certificate& certificate) {
+    return !IsRoot(certificate) && std::ranges::any_of(chains_, [&](const Chain& chain) {
+      return Holds(*chain.file, certificate);
+    });
+  });
+}
+
+void FileSet::Trust() {
+  std::vector<Certificate> trusted;
+  std::vector<Certificate> intermediates;
+  for (const ExaminedFile* file : bundles_) {
+    for (const Certificate& certificate : file->certificates) {
+      (RoleOf(certificate) == Role::kIntermediate ? intermediates : trusted).push_back(certificate);
+    }
+  }
+  trusts_roots_ = !trusted.empty();
+  trust_ = TrustBundle::FromCertificates(std::move(trusts_roots_ ? trusted : intermediates));
+}
+
+const Chain* FileSet::ChainOf(const ExaminedFile& file) const {
+  const auto chain = std::ranges::find(chains_, &file, &Chain::file);
+  return chain == chains_.end() ? nullptr : &*chain;
+}
+
+Role FileSet::RoleOf(const Certificate& certificate) const {
+  return roles_.at(certificate.fingerprint());
+}
+
+bool FileSet::Issued(const Certificate& ca, const Certificate& certificate) const {
+  if (!certificate.issuer().Matches(ca.subject())) return false;
+  if (IsRefused(certificate.signature_algorithm()) || signatures_left_ == 0) return true;
+  --signatures_left_;
+  return ca.public_key()
+      .Verify(certificate.signature_algorithm(), certificate.tbs_der(), certificate.signature())
+      .ok();
+}
+
+bool FileSet::Issued(const Certificate& ca, const Crl& crl) const {
+  if (!crl.issuer().Matches(ca.subject())) return false;
+  if (signatures_left_ == 0) return true;
+  --signatures_left_;
+  return crl.VerifySignature(ca.public_key()).ok();
 }
 
 const ExaminedFile* FileSet::KeyOf(const PublicKey& key) const {
@@ -71,9 +165,11 @@ const ExaminedFile* FileSet::KeyOf(const PublicKey& key) const {
 }
 
 const ExaminedFile& FileSet::FileOf(const Certificate& certificate) const {
-  return *std::ranges::find_if(files_, [&](const ExaminedFile& file) {
-    return std::ranges::find(file.certificates, certificate) != file.certificates.end();
-  });
+  const auto bundle = std::ranges::find_if(
+      bundles_, [&](const ExaminedFile* file) { return Holds(*file, certificate); });
+  if (bundle != bundles_.end()) return **bundle;
+  return *std::ranges::find_if(files_,
+                               [&](const ExaminedFile& file) { return Holds(file, certificate); });
 }
 
 }  // namespace troth

@@ -1,24 +1,17 @@
+#include "troth/doctor/mend_internal.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "troth/base/shell_word.h"
 #include "troth/base/strings.h"
-#include "troth/doctor/mend_internal.h"
 
 namespace troth {
 namespace {
-
-// `command` with FILE as `path`, and FILE.pem as `path`.pem.
-std::string WithPath(std::string_view command, const std::string& path) {
-  constexpr std::string_view kFile = "FILE";
-  std::string out;
-  for (const std::string_view word : Split(command, ' ')) {
-    if (!out.empty()) out += ' ';
-    out += word.starts_with(kFile) ? PathWord(path + std::string(word.substr(kFile.size())))
-                                   : std::string(word);
-  }
-  return out;
-}
 
 bool IsLink(const std::string& path) {
   std::error_code ignored;
@@ -31,7 +24,59 @@ bool IsTaken(const std::string& path) {
   return IsLink(path) || std::filesystem::exists(path, ignored);
 }
 
-// `command`, which makes the files `made`, unless one of them is there, now or when it is run.
+bool IsOfGroup(gid_t group) {
+  if (group == getegid()) return true;
+  std::vector<gid_t> groups(static_cast<size_t>(std::max(0, getgroups(0, nullptr))));
+  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<size_t>(std::max(0, count)));
+  return std::ranges::find(groups, group) != groups.end();
+}
+
+// Replaces `path` by what `command` writes to its standard output, with its mode kept.
+std::string InPlace(const std::string& command, const std::string& path) {
+  if (!CanReplace(path)) return "";
+  const std::string file = PathWord(path);
+  const std::string copy = PathWord(path + ".new");
+  return Making({path + ".new"}, "cp -p " + file + " " + copy + " && " + command + " > " + copy +
+                                     " && mv " + copy + " " + file);
+}
+
+// `command`, which makes `made`. When it writes a key, only its owner can read that; and OpenSSL
+// leaves an empty file behind when the passphrase was wrong.
+std::string MakingOne(const std::string& made, const std::string& command, bool writes_key) {
+  if (!writes_key) return Making({made}, command);
+  return Making({made},
+                "(umask 077 && " + command + " || { rm -f " + PathWord(made) + "; false; })");
+}
+
+// The tool of openssl that writes what is of this kind as PEM; null when there is none.
+const char* ToolFor(TextKind kind) {
+  switch (kind) {
+    case TextKind::kCertificateDer:
+      return "x509 -inform DER";
+    case TextKind::kCertificateRequestDer:
+      return "req -inform DER";
+    case TextKind::kCrlDer:
+      return "crl -inform DER";
+    case TextKind::kPkcs7Der:
+      return "pkcs7 -inform DER -print_certs";
+    case TextKind::kPublicKeyDer:
+      return "pkey -pubin -inform DER";
+    case TextKind::kPrivateKeyDer:
+      return "pkey -inform DER";
+    case TextKind::kPkcs12:
+      return "pkcs12 -noenc";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+std::string PathWord(const std::string& path) {
+  return ShellWord(path.starts_with('-') ? "./" + path : path);
+}
+
 std::string Making(const std::vector<std::string>& made, const std::string& command) {
   std::string guards;
   for (const std::string& path : made) {
@@ -42,42 +87,42 @@ std::string Making(const std::vector<std::string>& made, const std::string& comm
   return guards + command;
 }
 
-// Replaces `path` by what `command` writes to its standard output, with its mode kept.
-std::string InPlace(const std::string& command, const std::string& path) {
-  if (IsLink(path)) return "";
-  const std::string file = PathWord(path);
-  const std::string copy = PathWord(path + ".new");
-  return Making({path + ".new"}, "cp -p " + file + " " + copy + " && " + command + " > " + copy +
-                                     " && mv " + copy + " " + file);
+bool CanReplace(const std::string& path) {
+  struct stat file {};
+  if (lstat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode) || file.st_nlink != 1) return false;
+  return geteuid() == 0 || (file.st_uid == geteuid() && IsOfGroup(file.st_gid));
 }
 
-}  // namespace
+std::string ConvertCommand(const Unarmoured& what, const std::string& path) {
+  const std::string made = path + ".pem";
+  const std::string file = PathWord(path);
+  if (what.kind == TextKind::kUtf16) {
+    return MakingOne(made, "iconv -f UTF-16 -t UTF-8 " + file + " > " + PathWord(made),
+                     what.holds_key);
+  }
+  const char* tool = ToolFor(what.kind);
+  if (tool == nullptr) return "";
+  const std::string openssl = std::string("openssl ") + tool;
+  const std::string command = what.is_base64
+                                  ? "tr -d '[:space:]' < " + file + " | base64 -d | " + openssl
+                                  : openssl + " -in " + file;
+  return MakingOne(made, command + " -out " + PathWord(made), what.holds_key);
+}
 
-std::string PathWord(const std::string& path) {
-  return ShellWord(path.starts_with('-') ? "./" + path : path);
+std::string ConvertBlockCommand(std::string_view label, const std::string& path) {
+  const std::string made = path + ".pem";
+  return Making({made}, std::string("openssl ") +
+                            (label == "PKCS7" ? "pkcs7 -print_certs" : "x509") + " -in " +
+                            PathWord(path) + " -out " + PathWord(made));
+}
+
+std::string DecryptCommand(const std::string& path) {
+  const std::string made = path + ".plain";
+  return MakingOne(made, "openssl pkey -in " + PathWord(path) + " -out " + PathWord(made), true);
 }
 
 std::string SedCommand(const std::string& expression, const std::string& path) {
-  return IsLink(path) ? "" : "sed -i " + expression + " " + PathWord(path);
-}
-
-std::string ConvertCommand(std::string_view message, const std::string& path) {
-  const std::vector<std::string_view> parts = Split(message, '`');
-  std::vector<std::string> commands;
-  const std::vector<std::string> made = {path + ".pem"};
-  for (size_t i = 1; i + 1 < parts.size(); i += 2) {
-    const bool reads_key = parts[i].find(" pkcs12 ") != std::string_view::npos ||
-                           parts[i].find(" pkey -inform") != std::string_view::npos ||
-                           parts[i].starts_with("keytool ");
-    if (reads_key) return "";
-    if (parts[i].starts_with("iconv ")) {
-      commands.push_back(std::string(parts[i]) + " " + PathWord(path) + " > " +
-                         PathWord(path + ".pem"));
-    } else if (parts[i].find("FILE") != std::string_view::npos) {
-      commands.push_back(WithPath(parts[i], path));
-    }
-  }
-  return commands.empty() ? "" : Making(made, "(umask 077 && " + Join(commands, " && ") + ")");
+  return CanReplace(path) ? "sed -i " + expression + " " + PathWord(path) : "";
 }
 
 std::string LineEndsCommand(const std::string& path) {
@@ -87,13 +132,6 @@ std::string LineEndsCommand(const std::string& path) {
       "-e 's/([A-Za-z0-9+\\/=]{64})[[:space:]]*/\\1\\n/g' "
       "-e 's/\\n+/\\n/g; s/^\\n//; s/\\n$//'",
       path);
-}
-
-std::string ArmourCommand(const std::string& path) {
-  return Making({path + ".pem"}, "{ echo '-----BEGIN CERTIFICATE-----'; tr -d '[:space:]' < " +
-                                     PathWord(path) +
-                                     " | fold -w 64; echo; echo '-----END CERTIFICATE-----'; } > " +
-                                     PathWord(path + ".pem"));
 }
 
 std::string ReorderCommand(const std::string& path, const std::vector<size_t>& order) {
@@ -109,34 +147,6 @@ std::string ReorderCommand(const std::string& path, const std::vector<size_t>& o
                      ") exit 1; printf \"" + format + "\", " + blocks + ", b[" + count + "]}' " +
                      PathWord(path),
                  path);
-}
-
-std::string ReissueCommand(const Reissue& what) {
-  if (IsLink(what.certificate)) return "";
-  std::vector<std::string> names;
-  for (const AlternativeName& name : what.names) names.push_back(name.ToString());
-  const std::string csr = PathWord(what.certificate + ".csr");
-  const std::string fresh = PathWord(what.certificate + ".new");
-  return Making(
-      {what.certificate + ".csr", what.certificate + ".new"},
-      "openssl req -new -key " + PathWord(what.private_key) + " -subj " + ShellWord(what.subject) +
-          (names.empty() ? "" : " -addext " + ShellWord("subjectAltName=" + Join(names, ","))) +
-          " -out " + csr + " && troth ca sign renewed --csr " + csr + " --ca-certificate " +
-          PathWord(what.ca_certificate) + " --ca-key " + PathWord(what.ca_key) + " --expires " +
-          ShellWord(what.lifetime) + " --out " + fresh + " && mv " + fresh + " " +
-          PathWord(what.certificate) + " && rm " + csr);
-}
-
-std::string SlashesOf(const DistinguishedName& name) {
-  std::string out;
-  for (const NameAttribute& attribute : name.attributes()) {
-    out += "/" + attribute.key + "=";
-    for (const char c : attribute.value) {
-      if (c == '/' || c == '\\' || c == '+' || c == '=') out += '\\';
-      out += c;
-    }
-  }
-  return out.empty() ? "/" : out;
 }
 
 }  // namespace troth

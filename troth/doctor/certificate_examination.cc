@@ -1,0 +1,187 @@
+#include "troth/doctor/certificate_examination_internal.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "troth/base/strings.h"
+#include "troth/doctor/reissue_internal.h"
+
+namespace troth {
+namespace {
+
+constexpr const char* kNewKey = "make a new key, and have a certificate issued for it";
+
+bool IsStrong(const Certificate& certificate) {
+  return certificate.public_key().CheckStrength().ok();
+}
+
+class CertificateExamination {
+ public:
+  CertificateExamination(const ExaminedFile& file, const FileSet& set,
+                         const FileDoctorOptions& options, Diagnosis& diagnosis)
+      : file_(file),
+        set_(set),
+        options_(options),
+        diagnosis_(diagnosis),
+        chain_(set.ChainOf(file)) {}
+
+  void Run() {
+    for (const Certificate& certificate : file_.certificates) {
+      JudgeTime(certificate);
+      JudgeKey(certificate);
+      JudgeSignature(certificate);
+      JudgeSelfIssued(certificate);
+    }
+  }
+
+ private:
+  void Add(Severity severity, Reason reason, Finding finding) {
+    diagnosis_.Add(severity, reason, file_.path, std::move(finding));
+  }
+
+  bool IsUsed(const Certificate& ca) const {
+    return std::ranges::any_of(set_.files(), [&](const ExaminedFile& file) {
+      return std::ranges::any_of(file.certificates, [&](const Certificate& certificate) {
+        return certificate != ca && set_.Issued(ca, certificate);
+      });
+    });
+  }
+
+  // Whether what is wrong with it stops something: a CA that nothing needs may lie in a bundle, as
+  // an old one does while a new one takes over. `is_fine` says what CAs do not have this fault.
+  template <typename IsFine>
+  bool Matters(const Certificate& certificate, IsFine is_fine) const {
+    if (set_.IsLeaf(certificate) || IsUsed(certificate)) return true;
+    if (!set_.chains().empty()) return false;
+    return set_.KeyOf(certificate.public_key()) != nullptr ||
+           std::ranges::none_of(file_.certificates, is_fine);
+  }
+
+  std::string Reissuing(const Certificate& certificate) const {
+    const bool is_served = chain_ != nullptr && chain_->leaf() == certificate;
+    return is_served ? ReissueCommandOf(*chain_, set_, options_) : "";
+  }
+
+  bool IsInTime(const Certificate& certificate) const {
+    return certificate.validity().not_before <= options_.now &&
+           options_.now <= certificate.validity().not_after;
+  }
+
+  void JudgeTime(const Certificate& certificate) {
+    if (IsInTime(certificate)) return JudgeTimeLeft(certificate);
+    const Validity& validity = certificate.validity();
+    const std::string now = "it is " + FormatTime(options_.now) + " by this machine's clock";
+    const bool matters =
+        Matters(certificate, [this](const Certificate& other) { return IsInTime(other); });
+    const Severity severity = matters ? Severity::kFault : Severity::kWarning;
+    if (options_.now > validity.not_after) {
+      return Add(severity, Reason::kCertificateExpired,
+                 {.title = InRole(certificate) + " expired " +
+                           FormatDuration(options_.now - validity.not_after) + " ago",
+                  .expected = "a time up to " + FormatTime(validity.not_after),
+                  .got = now,
+                  .command = Reissuing(certificate)});
+    }
+    Add(severity, Reason::kCertificateNotYetValid,
+        {.title = InRole(certificate) + " becomes valid only in " +
+                  FormatDuration(validity.not_before - options_.now) +
+                  "; is the clock of this machine right, or was that of the CA wrong",
+         .expected = "a time from " + FormatTime(validity.not_before) + " on",
+         .got = now,
+         .fix = "set the clock (`timedatectl` shows whether it is synchronised), or wait",
+         .command = Reissuing(certificate)});
+  }
+
+  void JudgeTimeLeft(const Certificate& certificate) {
+    const Validity& validity = certificate.validity();
+    const Seconds left = validity.not_after - options_.now;
+    const Seconds lifetime = validity.not_after - validity.not_before;
+    const Seconds wanted = std::min(options_.warn_before, lifetime / 3);
+    if (left > wanted) return;
+    Add(Severity::kWarning, Reason::kCertificateExpired,
+        {.title = InRole(certificate) + " expires in " + FormatDuration(left),
+         .expected = "more than " + FormatDuration(wanted),
+         .got = "valid until " + FormatTime(validity.not_after),
+         .fix = "renew it now",
+         .command = Reissuing(certificate)});
+  }
+
+  void JudgeKey(const Certificate& certificate) {
+    const absl::Status status = certificate.public_key().CheckStrength();
+    if (status.ok()) return;
+    const bool matters = Matters(certificate, IsStrong);
+    Add(matters ? Severity::kFault : Severity::kNote, *ReasonOf(status),
+        {.title = "the key of " + Called(certificate) + ": " + std::string(ToStd(status.message())),
+         .expected =
+             "P-256, P-384, P-521, Ed25519, or RSA of 2048 to 8192 bits with an exponent of "
+             "65537 or more",
+         .got = certificate.public_key().Describe(),
+         .fix = kNewKey});
+  }
+
+  // Nobody checks the signature of a root.
+  void JudgeSignature(const Certificate& certificate) {
+    const SignatureAlgorithm algorithm = certificate.signature_algorithm();
+    if (!IsRefused(algorithm) || set_.IsRoot(certificate)) return;
+    const bool matters = Matters(certificate, [](const Certificate& other) {
+      return !IsRefused(other.signature_algorithm());
+    });
+    const bool is_unknown = algorithm == SignatureAlgorithm::kOther;
+    Add(matters ? Severity::kFault : Severity::kNote, Reason::kAlgorithmNotAllowed,
+        {.title =
+             "the signature of " + Called(certificate) + " is made with " +
+             (is_unknown ? "an algorithm that Troth does not accept, though other TLS libraries "
+                           "may"
+                         : "SHA-1, which TLS no longer accepts"),
+         .expected =
+             "ECDSA, Ed25519, RSA, or RSA-PSS with a salt as long as its hash; with SHA-256 "
+             "or better",
+         .got = std::string(NameOf(algorithm)),
+         .fix = "have it issued anew, with another algorithm",
+         .command = Reissuing(certificate)});
+  }
+
+  // A CA of its issuer's name ought to be signed by a CA of that name: itself, or its key of old.
+  void JudgeSelfIssued(const Certificate& certificate) {
+    if (set_.RoleOf(certificate) != Role::kIntermediate ||
+        !certificate.subject().Matches(certificate.issuer())) {
+      return;
+    }
+    const bool is_signed = std::ranges::any_of(set_.authorities(), [&](const Certificate& ca) {
+      return ca != certificate && set_.Issued(ca, certificate);
+    });
+    if (is_signed) return;
+    Add(Severity::kWarning, Reason::kSignatureInvalid,
+        {.title =
+             "the CA " + Called(certificate) +
+             " names itself as its issuer, and neither its own key nor another CA of that name "
+             "among the files signed it",
+         .expected = "a signature by its own key, or by the key that the CA had before",
+         .got = "another signature",
+         .fix = "get the certificate from the CA again"});
+  }
+
+  std::string InRole(const Certificate& certificate) const {
+    const Role role = set_.RoleOf(certificate);
+    return (role == Role::kLeaf   ? "the certificate "
+            : role == Role::kRoot ? "the root CA "
+                                  : "the intermediate CA ") +
+           Called(certificate);
+  }
+
+  const ExaminedFile& file_;
+  const FileSet& set_;
+  const FileDoctorOptions& options_;
+  Diagnosis& diagnosis_;
+  const Chain* const chain_;  // of the file, or null
+};
+
+}  // namespace
+
+void ExamineCertificates(const ExaminedFile& file, const FileSet& set,
+                         const FileDoctorOptions& options, Diagnosis& diagnosis) {
+  CertificateExamination(file, set, options, diagnosis).Run();
+}
+
+}  // namespace troth
