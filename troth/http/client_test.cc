@@ -313,6 +313,10 @@ struct OddTls {
     const auto identity = ThePki().NewIdentity("localhost");
     const TlsContext context = testing::Must(MakeTlsContext(*identity, testing::Now()));
     SSL_CTX_set_max_proto_version(context.get(), most);
+    if (most < TLS1_2_VERSION) {
+      SSL_CTX_set_min_proto_version(context.get(), most);
+      SSL_CTX_set_cipher_list(context.get(), "ALL:@SECLEVEL=0");
+    }
     SSL_CTX_set_cert_verify_callback(context.get(), nullptr, nullptr);
     SSL_CTX_set_verify(context.get(),
                        strict ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
@@ -335,6 +339,11 @@ struct OddTls {
     SSL_free(ssl);
   }
 };
+
+TEST(HttpClientTest, AServerOfAnOldTlsIsToldFromOneThatHangsUp) {
+  EXPECT_EQ(CodeOfResult(NewClient()->Send({.url = OddServer(OddTls{.most = TLS1_VERSION}).url()})),
+            "protocol_mismatch");
+}
 
 TEST(HttpClientTest, WhatAServerSaysOfOurCertificateIsTold) {
   const auto stranger = testing::Pki().NewIdentity("stranger");

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "troth/rpc/handshake_text.h"
+#include "troth/base/handshake_text.h"
 
 namespace troth {
 

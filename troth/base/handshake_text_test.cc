@@ -1,4 +1,4 @@
-#include "troth/rpc/handshake_text.h"
+#include "troth/base/handshake_text.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Failed handshakes in words: what gRPC and OpenSSL print, read back.
+// Failed handshakes in words: what OpenSSL and gRPC print, read back.
 #pragma once
 
 #include <optional>
@@ -17,10 +17,10 @@ struct HandshakeFailure {
   bool not_verified = false;
 };
 
-// What a line of gRPC's log, or the message of a call that failed with UNAVAILABLE, says of a
-// handshake or a connection; nothing when it says nothing. The texts are those of gRPC 1.51 with
-// OpenSSL 3.0, and of TLS alerts (RFC 8446 section 6.2), which other releases keep as far as they
-// are named here.
+// What OpenSSL's error, a line of gRPC's log, or the message of a call that failed with UNAVAILABLE
+// says of a handshake or a connection; nothing when it says nothing. The texts are those of OpenSSL
+// 3.0 and of gRPC 1.51 with it, and of TLS alerts (RFC 8446 section 6.2), which other releases keep
+// as far as they are named here.
 std::optional<HandshakeFailure> ExplainHandshake(std::string_view text);
 
 }  // namespace troth

@@ -1,4 +1,4 @@
-#include "troth/rpc/handshake_text.h"
+#include "troth/base/handshake_text.h"
 
 #include <array>
 
@@ -37,7 +37,8 @@ constexpr auto kRows = std::to_array<Row>({
     {"alert protocol version", Reason::kProtocolMismatch,
      "the other side speaks no TLS version that we speak (1.2 and 1.3)"},
     {"alert no application protocol", Reason::kProtocolMismatch,
-     "the other side does not speak HTTP/2 (alert no_application_protocol)"},
+     "the other side speaks none of the protocols that we offer by ALPN: h2 for gRPC, http/1.1 for "
+     "HTTPS (alert no_application_protocol)"},
     {"alert insufficient security", Reason::kProtocolMismatch,
      "the other side finds every cipher that we offer too weak (alert insufficient_security)"},
     {"alert unrecognized name", Reason::kNameMismatch,
@@ -115,10 +116,14 @@ constexpr auto kRows = std::to_array<Row>({
     {"version too low", Reason::kProtocolMismatch,
      "the other side speaks no TLS version that we speak (1.2 and 1.3)"},
     {"no shared cipher", Reason::kProtocolMismatch, "the two sides have no cipher in common"},
+    {"no suitable key share", Reason::kProtocolMismatch,
+     "the two sides have no curve in common for the key exchange"},
+    {"no suitable groups", Reason::kProtocolMismatch,
+     "the two sides have no curve in common for the key exchange"},
     {"no suitable signature algorithm", Reason::kProtocolMismatch,
      "the other side accepts no signature that our key can make"},
     {"no application protocol", Reason::kProtocolMismatch,
-     "the other side offers no HTTP/2 (ALPN h2)"},
+     "the other side offers no protocol by ALPN that we speak: h2 for gRPC, http/1.1 for HTTPS"},
     {"missing selected ALPN", Reason::kProtocolMismatch,
      "the other side did not choose HTTP/2 (ALPN h2): it is TLS, but not gRPC"},
     {"before receiving SETTINGS frame", Reason::kProtocolMismatch,
@@ -126,9 +131,17 @@ constexpr auto kRows = std::to_array<Row>({
      "speak TLS where we do not, or the reverse?"},
     {"Trying to connect an http1.x server", Reason::kProtocolMismatch,
      "the other side is an HTTP/1 server"},
+    {"excessive message size", Reason::kHandshakeFailed,
+     "the other side shows more certificates than are read; it should send its own and the "
+     "intermediates that are needed"},
+    {"decryption failed or bad record mac", Reason::kHandshakeFailed,
+     "what came was changed on its way, or is not of this connection"},
     {"bad signature", Reason::kHandshakeFailed,
      "the other side's signature does not verify: its key does not belong to its certificate"},
-    {"unexpected eof", Reason::kHandshakeFailed, "the other side hung up during the handshake"},
+    {"unexpected eof", Reason::kHandshakeFailed,
+     "the other side hung up during the handshake, as some do that do not accept our certificate; "
+     "its "
+     "log says why"},
     // The network.
     {"Connection refused", Reason::kConnectionFailed, "nothing listens there"},
     {"DNS resolution failed", Reason::kConnectionFailed, "the name has no address"},
