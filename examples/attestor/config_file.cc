@@ -125,9 +125,9 @@ absl::Status ConfigFile::Finish() {
   const std::vector<std::string_view> known(parsed_->taken.begin(), parsed_->taken.end());
   for (const auto& [key, node] : parsed_->table) {
     if (std::ranges::find(known, key.str()) != known.end()) continue;
-    parsed_->status.Update(
-        parsed_->ErrorAt(key.source(), "there is no key \"" + troth::Printable(key.str(), 64) +
-                                           "\"" + troth::DidYouMean(key.str(), known)));
+    // Before what is missing: it may be that, mistyped.
+    return parsed_->ErrorAt(key.source(), "there is no key \"" + troth::Printable(key.str(), 64) +
+                                              "\"" + troth::DidYouMean(key.str(), known));
   }
   return parsed_->status;
 }

@@ -108,6 +108,7 @@ TEST_F(ConfigTest, WhatADbServiceCannotWorkWithIsRefused) {
   const std::string key = PublicKeyFile("one.pub", one);
   const std::string again = PublicKeyFile("again.pub", one);
   const std::string secret = Write("one.key", troth::PemOf(one));
+  const std::string key_text = troth::PemOf(one).substr(28, 40);
   const auto text = [](const std::string& listen, const std::string& threshold,
                        const std::string& attestors) {
     return "listen = \"" + listen + "\"\ndatabase = \"p.db\"\nthreshold = " + threshold +
@@ -133,7 +134,8 @@ TEST_F(ConfigTest, WhatADbServiceCannotWorkWithIsRefused) {
   for (const auto& row : rows) {
     const auto config = DbService(row.text);
     EXPECT_EQ(CodeOfResult(config), row.code) << row.text << config.status();
-    EXPECT_EQ(troth::ToStd(config.status().message()).find("PRIVATE"), std::string::npos);
+    // What the file of a key holds is never shown.
+    EXPECT_EQ(troth::ToStd(config.status().message()).find(key_text), std::string::npos);
   }
 }
 

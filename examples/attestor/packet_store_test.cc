@@ -74,7 +74,7 @@ TEST_F(PacketStoreTest, ListsTheOldestOfThoseThatAnAttestorHasNotSigned) {
 }
 
 TEST_F(PacketStoreTest, KeepsWhatItHasAndTakesAThresholdThatWasLowered) {
-  for (int i = 1; i <= 2; ++i) Must(store_->AddPacket(PacketNumber(i, "a\0b")));
+  for (int i = 1; i <= 2; ++i) Must(store_->AddPacket(PacketNumber(i)));
   Sign(PacketNumber(1), kOne, std::string("\0\xff", 2));
   Open();
   EXPECT_FALSE(Find(PacketNumber(1)).confirmed);

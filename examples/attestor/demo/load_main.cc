@@ -1,7 +1,8 @@
 // attestor_load --config FILE: asks for the unconfirmed packets as the attestor of this
-// configuration, over and over, on connections that are kept and on new ones, until SIGTERM. Then
-// prints {"requests", "connections", "failures", "first_failure"}, one line of JSON, and ends with
-// 0 when nothing failed.
+// configuration, over and over, on connections that are kept and on new ones, until SIGTERM. A kept
+// one that nginx has closed between two requests is made anew, as any HTTP client does. Then prints
+// {"requests", "connections", "failures", "first_failure"}, one line of JSON, and ends with 0 when
+// nothing failed.
 #include <atomic>
 #include <iostream>
 #include <memory>
