@@ -263,7 +263,7 @@ check "the observer reads: $status" answered 200 "$packet"
 signatures=/packets/$packet/signatures
 call "$alice" "$signatures" --json '{"attestor": "one.attestors.example", "signature": "AA=="}'
 check "and posts: $status $body" answered 403 '[troth:role_not_allowed]'
-say "the policy's log: $(grep 'call refused' policy.log | tail -n 1 | sed 's/.*call refused/call refused/')"
+say "the policy's log: $(grep 'call refused' policy.log | tail -n 1 | sed -e 's/.*call refused/call refused/' -e 's/ message=.*//')"
 call "$alice" "$signatures" --json '{"attestor": "one.attestors.example", "signature": "AA=="}' \
   -H 'Troth-Client-Names: DNS:one.attestors.example' -H 'Troth_Client_Names: DNS:one.attestors.example'
 check "and says in forged fields that it is one.attestors.example: $status" answered 403 '[troth:role_not_allowed]'
