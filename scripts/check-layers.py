@@ -38,7 +38,7 @@ RESTRICTED = (
     (
         re.compile(r"openssl/"),
         "OpenSSL",
-        ("troth/pki/", "troth/http/", "tests/", "bench/", "fuzz/"),
+        ("troth/pki/", "troth/http/", "troth/doctor/", "tests/", "bench/", "fuzz/"),
         "OpenSSL is hidden behind troth/pki so that it can be replaced",
         "use or add a function in troth/pki",
     ),

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <utility>
+
+#include "troth/base/reason.h"
+#include "troth/base/strings.h"
+#include "troth/doctor/endpoint_findings_internal.h"
+
+namespace troth {
+namespace {
+
+// Clocks that differ by less disturb nobody.
+constexpr Seconds kClockDifference = std::chrono::minutes(5);
+
+class AnswerFindings {
+ public:
+  AnswerFindings(const EndpointCase& what, Diagnosis& diagnosis)
+      : case_(what), facts_(what.facts), diagnosis_(diagnosis) {}
+
+  void Run() {
+    JudgeClocks();
+    if (facts_.tls.warned_of_name) {
+      Add(Severity::kWarning, Reason::kNameMismatch,
+          {.title = "the server does not know the name that it was asked for, and answers all the "
+                    "same (TLS warning 112)",
+           .fix = "ask for a name that it has, with --server-name"});
+    }
+    JudgeHttp();
+    if (facts_.call.has_value() && !facts_.call->ok()) JudgeCall(facts_.call->status());
+  }
+
+ private:
+  void Add(Severity severity, Reason reason, Finding finding) {
+    finding.severity = severity;
+    finding.reason = reason;
+    finding.subject = case_.subject();
+    diagnosis_.Add(std::move(finding));
+  }
+
+  void JudgeClocks() {
+    const std::optional<Time> there = case_.server_clock();
+    if (!there.has_value()) return;
+    const Seconds difference = *there - case_.options.now;
+    if (std::chrono::abs(difference) < kClockDifference) return;
+    Add(Severity::kWarning, Reason::kCertificateNotYetValid,
+        {.title = "the server's clock is " + FormatDuration(std::chrono::abs(difference)) +
+                  (difference > Seconds(0) ? " ahead of" : " behind") + " this machine's",
+         .expected = FormatTime(case_.options.now) + ", as it is here",
+         .got = FormatTime(*there) + " in the server's answer",
+         .fix = "set the clock that is wrong (`timedatectl` shows whether it is synchronised)"});
+  }
+
+  void JudgeHttp() {
+    for (const TlsProbe* probe : {&facts_.tls, facts_.http1 ? &*facts_.http1 : nullptr}) {
+      if (probe == nullptr) continue;
+      const std::optional<Http1Answer> answer = AnswerOf(*probe);
+      if (!answer.has_value()) continue;
+      const absl::Status refusal = RefusalIn(*answer);
+      const std::optional<Reason> reason = ReasonOf(refusal);
+      // The server's view of the certificate is told apart.
+      if (!reason.has_value() || reason == Reason::kClientCertificateMissing ||
+          reason == Reason::kPeerRejectedCertificate) {
+        continue;
+      }
+      AddRefusal(refusal);
+    }
+  }
+
+  void JudgeCall(const absl::Status& status) {
+    if (const std::optional<Reason> reason = ReasonOf(status)) {
+      const bool is_connection =
+          reason == Reason::kHandshakeFailed || reason == Reason::kConnectionFailed ||
+          reason == Reason::kProtocolMismatch || reason == Reason::kClientCertificateMissing ||
+          reason == Reason::kPeerRejectedCertificate;
+      // The cause is known better already.
+      if (is_connection && !diagnosis_.healthy()) return;
+      return AddRefusal(status);
+    }
+    const std::string text = Printable(ToStd(status.message()));
+    const std::string title = text.empty() ? "" : ": " + text;
+    switch (status.code()) {
+      case absl::StatusCode::kUnimplemented:
+        if (case_.options.path.empty()) return;  // it has no health service, and need not
+        return Add(Severity::kFault, Reason::kPathUnknown,
+                   {.title = "the server has no method " + Printable(case_.options.path) + title,
+                    .fix = "check the name: /package.Service/Method"});
+      case absl::StatusCode::kUnauthenticated:
+        return Add(Severity::kFault, Reason::kPeerNotAuthenticated,
+                   {.title = "the server does not know who calls" + title});
+      case absl::StatusCode::kPermissionDenied:
+        return Add(Severity::kFault, Reason::kRoleNotAllowed,
+                   {.title = "the server knows who calls, and does not allow it" + title});
+      case absl::StatusCode::kDeadlineExceeded:
+        return Add(Severity::kFault, Reason::kRequestTimeout,
+                   {.title = "the call was not answered in time",
+                    .fix = "try a longer --timeout, and look at the server's log"});
+      case absl::StatusCode::kUnavailable:
+        if (!diagnosis_.healthy()) return;
+        return Add(Severity::kFault, Reason::kConnectionFailed,
+                   {.title = "the call found no connection, though the handshake passed" + title,
+                    .fix = "look at the server's log"});
+      default:
+        return;  // an answer of the application
+    }
+  }
+
+  // A guard's refusal, or what else came with a reason.
+  void AddRefusal(const absl::Status& status) {
+    Finding finding = FaultOf(status, case_.subject());
+    if (finding.reason == Reason::kNoRuleMatches && case_.options.path.empty()) {
+      // Nobody has to allow what the doctor happens to ask for.
+      finding.severity = Severity::kWarning;
+      finding.fix = "name what your client asks for with --path; otherwise there is nothing to do";
+    }
+    diagnosis_.Add(std::move(finding));
+  }
+
+  const EndpointCase& case_;
+  const EndpointFacts& facts_;
+  Diagnosis& diagnosis_;
+};
+
+}  // namespace
+
+void AddAnswerFindings(const EndpointCase& what, Diagnosis& diagnosis) {
+  AnswerFindings(what, diagnosis).Run();
+}
+
+}  // namespace troth

@@ -1,0 +1,159 @@
+#include <algorithm>
+
+#include "troth/base/reason.h"
+#include "troth/base/strings.h"
+#include "troth/doctor/endpoint_findings_internal.h"
+#include "troth/doctor/file_set_internal.h"
+
+namespace troth {
+namespace {
+
+std::string NamesOf(const Certificate& certificate) {
+  constexpr size_t kMost = 10;
+  std::vector<std::string> names;
+  for (const AlternativeName& name : certificate.alternative_names()) {
+    if (names.size() == kMost) {
+      names.emplace_back("...");
+      break;
+    }
+    names.push_back(Printable(name.ToPlainString()));
+  }
+  return Join(names, ", ");
+}
+
+std::string JudgedBy(const ClientTrust& trust) {
+  const std::string many = std::to_string(trust.certificates.size());
+  switch (trust.kind) {
+    case ClientTrust::Kind::kGiven:
+      return "the authorities in " + Printable(trust.called) + " (" + many + ")";
+    case ClientTrust::Kind::kSystem:
+      return "the authorities of this system (" + many + " in " + Printable(trust.called) + ")";
+    default:
+      return "nobody: the chain by itself";
+  }
+}
+
+std::string_view NameOf(ClientCertificateWish wish) {
+  switch (wish) {
+    case ClientCertificateWish::kNone:
+      return "not asked for";
+    case ClientCertificateWish::kOptional:
+      return "optional";
+    case ClientCertificateWish::kRequired:
+      return "required";
+    default:
+      return "asked for";
+  }
+}
+
+class Description {
+ public:
+  Description(const EndpointCase& what, Diagnosis& diagnosis)
+      : case_(what), facts_(what.facts), diagnosis_(diagnosis) {}
+
+  void Run() {
+    if (!facts_.address.has_value()) return;
+    Say("address", facts_.address->ToString());
+    const TlsProbe& tls = case_.furthest();
+    if (tls.version.empty()) return;
+    Say("protocol", tls.version + " with " + tls.cipher +
+                        (tls.alpn.empty() ? ", no ALPN" : ", ALPN " + Printable(tls.alpn)));
+    SayChain(tls.chain);
+    SayClientCertificate();
+    SayAnswer();
+  }
+
+ private:
+  void Say(std::string part, std::string what) {
+    diagnosis_.recognised.push_back({.subject = std::move(part), .what = std::move(what)});
+  }
+
+  void SayChain(const std::vector<Certificate>& chain) {
+    if (chain.empty()) return;
+    const Certificate& leaf = chain.front();
+    const std::string names = NamesOf(leaf);
+    Say("certificate", Called(leaf) + (names.empty() ? "" : " for " + names) + " until " +
+                           FormatTime(leaf.validity().not_after));
+    Say("chain", Listed(chain, ", then ") + ", issued by '" +
+                     Printable(chain.back().issuer().ToString()) + "'");
+    Say("judged by", JudgedBy(case_.files.trust));
+  }
+
+  void SayClientCertificate() {
+    const ClientCertificateWish wish = WishOf(facts_);
+    if (wish == ClientCertificateWish::kUnknown && !facts_.tls.certificate_requested) return;
+    std::string what(NameOf(wish));
+    if (facts_.tls.certificate_requested) {
+      const Admission admission = AdmissionOf(facts_);
+      what += !facts_.shows_certificate      ? ", none shown"
+              : admission == Admission::kYes ? ", ours accepted"
+              : admission == Admission::kNo  ? ", ours refused"
+                                             : ", ours shown";
+    }
+    Say("client certificate", what);
+    const std::vector<DistinguishedName>& accepted = facts_.tls.accepted_authorities;
+    if (!facts_.tls.certificate_requested) return;
+    constexpr size_t kMost = 5;
+    std::vector<std::string> names;
+    for (const DistinguishedName& name : accepted) {
+      if (names.size() == kMost) {
+        names.push_back("... (" + std::to_string(accepted.size()) + " in all)");
+        break;
+      }
+      names.push_back("'" + Printable(name.ToString()) + "'");
+    }
+    Say("accepted authorities", names.empty() ? "none named" : Join(names, ", "));
+  }
+
+  void SayAnswer() {
+    for (const TlsProbe* probe : {facts_.http1 ? &*facts_.http1 : nullptr, &facts_.tls}) {
+      if (probe == nullptr) continue;
+      if (const std::optional<Http1Answer> answer = AnswerOf(*probe)) {
+        Say("answer", "HTTP " + std::to_string(answer->status));
+        break;
+      }
+      if (probe->alpn == kAlpnH2 && IsHttp2Answer(probe->answer)) {
+        Say("answer", "the settings of HTTP/2");
+        break;
+      }
+      if (probe->handshake_done && probe->end == TlsEnd::kTimedOut) {
+        Say("answer", "none to a request of HTTP");
+      }
+    }
+    if (case_.options.call == nullptr) return;
+    if (!facts_.call.has_value()) return Say("call", "not made");
+    const absl::Status& status = facts_.call->status();
+    Say("call", status.ok() ? "passed: " + Printable(**facts_.call)
+                            : std::string(absl::StatusCodeToString(status.code())) + ": " +
+                                  Printable(ToStd(status.message())));
+  }
+
+  const EndpointCase& case_;
+  const EndpointFacts& facts_;
+  Diagnosis& diagnosis_;
+};
+
+}  // namespace
+
+const TlsProbe& EndpointCase::furthest() const {
+  if (facts.tls.chain.empty() && facts.without_alpn.has_value()) return *facts.without_alpn;
+  if (facts.tls.chain.empty() && facts.old.has_value()) return *facts.old;
+  return facts.tls;
+}
+
+std::optional<Time> EndpointCase::server_clock() const {
+  for (const TlsProbe* probe : {&facts.tls, facts.http1 ? &*facts.http1 : nullptr,
+                                facts.anonymous ? &*facts.anonymous : nullptr,
+                                facts.without_alpn ? &*facts.without_alpn : nullptr}) {
+    if (probe == nullptr) continue;
+    const std::optional<Http1Answer> answer = AnswerOf(*probe);
+    if (answer.has_value() && answer->date.has_value()) return answer->date;
+  }
+  return std::nullopt;
+}
+
+void DescribeEndpoint(const EndpointCase& what, Diagnosis& diagnosis) {
+  Description(what, diagnosis).Run();
+}
+
+}  // namespace troth
