@@ -60,7 +60,7 @@ until_true() {
 
 # ---- Processes: only those that were started here are ended, by their ids
 
-work=$(mktemp -d /tmp/attestors.XXXXXX)
+work=$(mktemp -d "${TMPDIR:-/tmp}/attestors.XXXXXX")
 pids=()
 finish() {
   local code=$?
