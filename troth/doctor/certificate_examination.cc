@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "troth/base/strings.h"
 #include "troth/doctor/reissue_internal.h"
 
 namespace troth {
 namespace {
-
-constexpr const char* kNewKey = "make a new key, and have a certificate issued for it";
 
 bool IsStrong(const Certificate& certificate) {
   return certificate.public_key().CheckStrength().ok();
@@ -33,6 +32,7 @@ class CertificateExamination {
       JudgeSignature(certificate);
       JudgeSelfIssued(certificate);
     }
+    AddUnneeded();
   }
 
  private:
@@ -49,13 +49,47 @@ class CertificateExamination {
   }
 
   // Whether what is wrong with it stops something: a CA that nothing needs may lie in a bundle, as
-  // an old one does while a new one takes over. `is_fine` says what CAs do not have this fault.
+  // an old one does while a new one takes over. `is_fine` says which CAs do not have this fault.
   template <typename IsFine>
   bool Matters(const Certificate& certificate, IsFine is_fine) const {
     if (set_.IsLeaf(certificate) || IsUsed(certificate)) return true;
     if (!set_.chains().empty()) return false;
     return set_.KeyOf(certificate.public_key()) != nullptr ||
            std::ranges::none_of(file_.certificates, is_fine);
+  }
+
+  struct Weight {
+    Severity when_needed, otherwise;
+  };
+
+  // What does not matter in a bundle of many CAs, such as that of a system, becomes one note.
+  template <typename IsFine>
+  void Weigh(const Certificate& certificate, IsFine is_fine, Weight weight, Finding finding) {
+    const bool matters = Matters(certificate, is_fine);
+    if (!matters && file_.certificates.size() > kMaxNamedAuthorities) {
+      const std::string name = Called(certificate);
+      if (unneeded_.empty() || unneeded_.back() != name) unneeded_.push_back(name);
+      return;
+    }
+    finding.subject = file_.path;
+    finding.severity = matters ? weight.when_needed : weight.otherwise;
+    diagnosis_.Add(std::move(finding));
+  }
+
+  void AddUnneeded() {
+    if (unneeded_.empty()) return;
+    const size_t count = unneeded_.size();
+    if (count > kMaxNamedAuthorities) {
+      unneeded_.resize(kMaxNamedAuthorities);
+      unneeded_.push_back(std::to_string(count - kMaxNamedAuthorities) + " more");
+    }
+    Add(Severity::kNote, Reason::kCertificateExpired,
+        {.title = "of " + std::to_string(file_.certificates.size()) + " certificates " +
+                  std::to_string(count) +
+                  " that nothing here needs are out of time, end soon, or have a weak key or "
+                  "signature: " +
+                  Join(unneeded_, ", "),
+         .fix = "nothing has to be done; take them out, or update the bundle when its maker does"});
   }
 
   std::string Reissuing(const Certificate& certificate) const {
@@ -71,26 +105,24 @@ class CertificateExamination {
   void JudgeTime(const Certificate& certificate) {
     if (IsInTime(certificate)) return JudgeTimeLeft(certificate);
     const Validity& validity = certificate.validity();
-    const std::string now = "it is " + FormatTime(options_.now) + " by this machine's clock";
-    const bool matters =
-        Matters(certificate, [this](const Certificate& other) { return IsInTime(other); });
-    const Severity severity = matters ? Severity::kFault : Severity::kWarning;
+    Finding finding{.expected = "a time from " + FormatTime(validity.not_before) + " to " +
+                                FormatTime(validity.not_after),
+                    .got = "it is " + FormatTime(options_.now) + " by this machine's clock",
+                    .command = Reissuing(certificate)};
     if (options_.now > validity.not_after) {
-      return Add(severity, Reason::kCertificateExpired,
-                 {.title = InRole(certificate) + " expired " +
-                           FormatDuration(options_.now - validity.not_after) + " ago",
-                  .expected = "a time up to " + FormatTime(validity.not_after),
-                  .got = now,
-                  .command = Reissuing(certificate)});
+      finding.reason = Reason::kCertificateExpired;
+      finding.title = InRole(certificate) + " expired " +
+                      FormatDuration(options_.now - validity.not_after) + " ago";
+    } else {
+      finding.reason = Reason::kCertificateNotYetValid;
+      finding.title = InRole(certificate) + " becomes valid only in " +
+                      FormatDuration(validity.not_before - options_.now) +
+                      "; is the clock of this machine right, or was that of the CA wrong";
+      finding.fix = "set the clock (`timedatectl` shows whether it is synchronised), or wait";
     }
-    Add(severity, Reason::kCertificateNotYetValid,
-        {.title = InRole(certificate) + " becomes valid only in " +
-                  FormatDuration(validity.not_before - options_.now) +
-                  "; is the clock of this machine right, or was that of the CA wrong",
-         .expected = "a time from " + FormatTime(validity.not_before) + " on",
-         .got = now,
-         .fix = "set the clock (`timedatectl` shows whether it is synchronised), or wait",
-         .command = Reissuing(certificate)});
+    Weigh(
+        certificate, [this](const Certificate& other) { return IsInTime(other); },
+        {Severity::kFault, Severity::kWarning}, std::move(finding));
   }
 
   void JudgeTimeLeft(const Certificate& certificate) {
@@ -99,47 +131,50 @@ class CertificateExamination {
     const Seconds lifetime = validity.not_after - validity.not_before;
     const Seconds wanted = std::min(options_.warn_before, lifetime / 3);
     if (left > wanted) return;
-    Add(Severity::kWarning, Reason::kCertificateExpired,
-        {.title = InRole(certificate) + " expires in " + FormatDuration(left),
-         .expected = "more than " + FormatDuration(wanted),
-         .got = "valid until " + FormatTime(validity.not_after),
-         .fix = "renew it now",
-         .command = Reissuing(certificate)});
+    const auto lasts = [this, wanted](const Certificate& other) {
+      return IsInTime(other) && other.validity().not_after - options_.now > wanted;
+    };
+    Weigh(certificate, lasts, {Severity::kWarning, Severity::kWarning},
+          {.reason = Reason::kCertificateExpired,
+           .title = InRole(certificate) + " expires in " + FormatDuration(left),
+           .expected = "more than " + FormatDuration(wanted),
+           .got = "valid until " + FormatTime(validity.not_after),
+           .fix = "renew it now",
+           .command = Reissuing(certificate)});
   }
 
   void JudgeKey(const Certificate& certificate) {
     const absl::Status status = certificate.public_key().CheckStrength();
     if (status.ok()) return;
-    const bool matters = Matters(certificate, IsStrong);
-    Add(matters ? Severity::kFault : Severity::kNote, *ReasonOf(status),
-        {.title = "the key of " + Called(certificate) + ": " + std::string(ToStd(status.message())),
-         .expected =
-             "P-256, P-384, P-521, Ed25519, or RSA of 2048 to 8192 bits with an exponent of "
-             "65537 or more",
+    Weigh(
+        certificate, IsStrong, {Severity::kFault, Severity::kNote},
+        {.reason = *ReasonOf(status),
+         .title = "the key of " + Called(certificate) + ": " + std::string(ToStd(status.message())),
+         .expected = "P-256, P-384, P-521, Ed25519, or RSA of 2048 to 8192 bits with an exponent "
+                     "of 65537 or more",
          .got = certificate.public_key().Describe(),
-         .fix = kNewKey});
+         .fix = "make a new key, and have a certificate issued for it"});
   }
 
   // Nobody checks the signature of a root.
   void JudgeSignature(const Certificate& certificate) {
     const SignatureAlgorithm algorithm = certificate.signature_algorithm();
     if (!IsRefused(algorithm) || set_.IsRoot(certificate)) return;
-    const bool matters = Matters(certificate, [](const Certificate& other) {
-      return !IsRefused(other.signature_algorithm());
-    });
-    const bool is_unknown = algorithm == SignatureAlgorithm::kOther;
-    Add(matters ? Severity::kFault : Severity::kNote, Reason::kAlgorithmNotAllowed,
-        {.title =
-             "the signature of " + Called(certificate) + " is made with " +
-             (is_unknown ? "an algorithm that Troth does not accept, though other TLS libraries "
-                           "may"
-                         : "SHA-1, which TLS no longer accepts"),
-         .expected =
-             "ECDSA, Ed25519, RSA, or RSA-PSS with a salt as long as its hash; with SHA-256 "
-             "or better",
-         .got = std::string(NameOf(algorithm)),
-         .fix = "have it issued anew, with another algorithm",
-         .command = Reissuing(certificate)});
+    const char* what =
+        algorithm == SignatureAlgorithm::kOther
+            ? "an algorithm that Troth does not accept, though other TLS libraries may"
+            : "SHA-1, which TLS no longer accepts";
+    Weigh(certificate,
+          [](const Certificate& other) { return !IsRefused(other.signature_algorithm()); },
+          {Severity::kFault, Severity::kNote},
+          {.reason = Reason::kAlgorithmNotAllowed,
+           .title = "the signature of " + Called(certificate) + " is made with " + what,
+           .expected =
+               "ECDSA, Ed25519, RSA, or RSA-PSS with a salt as long as its hash; with SHA-256 "
+               "or better",
+           .got = std::string(NameOf(algorithm)),
+           .fix = "have it issued anew, with another algorithm",
+           .command = Reissuing(certificate)});
   }
 
   // A CA of its issuer's name ought to be signed by a CA of that name: itself, or its key of old.
@@ -175,6 +210,7 @@ class CertificateExamination {
   const FileDoctorOptions& options_;
   Diagnosis& diagnosis_;
   const Chain* const chain_;  // of the file, or null
+  std::vector<std::string> unneeded_;
 };
 
 }  // namespace

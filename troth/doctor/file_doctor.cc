@@ -15,8 +15,6 @@
 namespace troth {
 namespace {
 
-// More CAs are counted, and not named.
-constexpr size_t kMaxNamedAuthorities = 5;
 constexpr size_t kMaxFindingsOfAFile = 20;
 
 std::vector<ExaminedFile> ExamineAll(const std::vector<std::string>& paths, Diagnosis& diagnosis) {

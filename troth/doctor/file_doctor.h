@@ -26,12 +26,15 @@ struct FileDoctorOptions {
 // which chain to which root is found out from what they hold, never from their names or order:
 // * A file that holds only CA certificates is a trust bundle; one with another certificate is the
 //   chain of that certificate, as a server sends it. Only self-signed CAs of trust bundles count as
-//   trusted; without any, the chain is checked within itself.
+//   trusted; without any, the chain is checked within itself. A bundle may pin leaves among CAs
+//   that have nothing to do with them; a file that only repeats intermediates of chains is none.
 // * A CA certificate whose key is among the files is an authority, unless a purpose or a server
-//   name is given and there is no other certificate: then it is used as a leaf.
+//   name is given and there is no other certificate, or its key is in its file: then it is used as
+//   a leaf.
 // * CRLs of the files count for every chain.
 // Reads the files and their modes; changes nothing. No passphrase is asked for: an encrypted key is
-// a fault. All that is wrong is reported, not only the first.
+// a fault when it may be that of a leaf. All that is wrong is reported, not only the first, but for
+// at most 20 findings on a file; the work is bounded, whatever the files hold.
 Diagnosis ExamineFiles(const std::vector<std::string>& paths, const FileDoctorOptions& options);
 
 }  // namespace troth

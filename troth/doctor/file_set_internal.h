@@ -13,6 +13,9 @@
 
 namespace troth {
 
+// More CAs of a file are counted, and not named.
+inline constexpr size_t kMaxNamedAuthorities = 5;
+
 // Whether a signature by this algorithm is never accepted: SHA-1, and what is not known.
 bool IsRefused(SignatureAlgorithm algorithm);
 // Whether subject and issuer are one and nothing shows that another key signed it: a signature that

@@ -24,6 +24,7 @@ std::string CommandOf(const Reissue& what) {
   if (!CanReplace(what.certificate)) return "";
   std::vector<std::string> names;
   for (const AlternativeName& name : what.names) names.push_back(name.ToString());
+  const std::string file = PathWord(what.certificate);
   const std::string csr = PathWord(what.certificate + ".csr");
   const std::string fresh = PathWord(what.certificate + ".new");
   return Making(
@@ -33,8 +34,9 @@ std::string CommandOf(const Reissue& what) {
           (names.empty() ? "" : " -addext " + ShellWord("subjectAltName=" + Join(names, ","))) +
           " -out " + csr + " && troth ca sign renewed --csr " + csr + " --ca-certificate " +
           PathWord(what.ca_certificate) + " --ca-key " + PathWord(what.ca_key) + " --expires " +
-          ShellWord(what.lifetime) + " --out " + fresh + " && mv " + fresh + " " +
-          PathWord(what.certificate) + " && rm " + csr);
+          ShellWord(what.lifetime) + " --out " + fresh +
+          " && cp --attributes-only --preserve=mode,ownership " + file + " " + fresh + " && mv " +
+          fresh + " " + file + " && rm " + csr);
 }
 
 // "/C=US/CN=server", as openssl's -subj takes it.
