@@ -44,7 +44,9 @@ std::string Ask(const SocketAddress& address, std::string_view request, Deadline
 PlainProbe RecogniseProtocol(std::string_view first_bytes) {
   using Speaks = PlainProbe::Speaks;
   PlainProbe out{.bytes = std::string(first_bytes.substr(0, 80))};
-  if (first_bytes.empty()) return out;
+  const bool is_tls = first_bytes.size() > 1 && first_bytes[0] >= 20 && first_bytes[0] <= 23 &&
+                      first_bytes[1] == 3;  // a record of TLS
+  if (first_bytes.empty() || is_tls) return out;
   out.speaks = Speaks::kOther;
   if (IsHttp2Answer(first_bytes)) {
     out.speaks = Speaks::kHttp2;

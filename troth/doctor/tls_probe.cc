@@ -89,6 +89,7 @@ class Probing {
     in_ = BIO_new(BIO_s_mem());
     written_ = BIO_new(BIO_s_mem());
     SSL_set_bio(ssl_.get(), in_, written_);  // owns both
+    SSL_set_connect_state(ssl_.get());
     if (!options_.server_name.empty() &&
         SSL_set_tlsext_host_name(ssl_.get(), options_.server_name.c_str()) != 1) {
       return false;
