@@ -99,7 +99,7 @@ absl::StatusOr<std::vector<Packet>> Attestor::Fetch() {
   return ReadPackets(response->body);
 }
 
-absl::Status Attestor::Sign(const Packet& packet) {
+absl::StatusOr<bool> Attestor::Sign(const Packet& packet) {
   absl::StatusOr<std::string> signature = SignPacket(packet, signing_key_);
   if (!signature.ok()) return signature.status();
   const std::string id = PacketId(packet);
@@ -109,26 +109,32 @@ absl::Status Attestor::Sign(const Packet& packet) {
             .fields = {{"Content-Type", "application/json"}},
             .body = WriteSignature({.attestor = name(), .signature = *std::move(signature)})});
   if (!response.ok()) return response.status();
+  if (response->status == 200) return false;
   troth::Log(troth::LogLevel::kInfo, "signed a packet",
              {{"attestor", name()},
               {"source", packet.source},
               {"destination", packet.destination},
               {"sequence", std::to_string(packet.sequence)},
               {"packet", id}});
-  return absl::OkStatus();
+  return true;
 }
 
 absl::StatusOr<int> Attestor::RunOnce() {
   int done = 0;
-  while (!give_up_()) {
+  bool more = true;
+  while (more && !give_up_()) {
     if (absl::Status status = UseCurrentIdentity(); !status.ok()) return status;
-    // What is signed is not listed again: an empty list is the end.
     const absl::StatusOr<std::vector<Packet>> packets = Fetch();
     if (!packets.ok()) return packets.status();
-    if (packets->empty()) break;
+    // What is signed is not listed again. Until nothing new was signed, for a service that listed
+    // it all the same would be asked for ever.
+    more = false;
     for (const Packet& packet : *packets) {
       if (give_up_()) return done;
-      if (absl::Status status = Sign(packet); !status.ok()) return status;
+      const absl::StatusOr<bool> is_new = Sign(packet);
+      if (!is_new.ok()) return is_new.status();
+      if (!*is_new) continue;
+      more = true;
       ++done;
     }
   }

@@ -39,7 +39,8 @@ class Attestor {
   absl::Status UseCurrentIdentity();
   absl::StatusOr<troth::HttpResponse> Send(const troth::HttpClientRequest& request);
   absl::StatusOr<std::vector<Packet>> Fetch();
-  absl::Status Sign(const Packet& packet);
+  // Whether the db-service did not have this signature yet.
+  absl::StatusOr<bool> Sign(const Packet& packet);
 
   const AttestorConfig config_;
   const std::function<bool()> give_up_;

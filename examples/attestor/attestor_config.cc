@@ -1,6 +1,7 @@
 #include "examples/attestor/attestor_config.h"
 
 #include "examples/attestor/config_file.h"
+#include "troth/pki/name.h"
 
 namespace attestor {
 
@@ -18,6 +19,9 @@ absl::StatusOr<AttestorConfig> LoadAttestorConfig(const std::string& path) {
   config.poll_interval = file->Duration("poll_interval").value_or(config.poll_interval);
   if (!config.db_service.empty() && !config.db_service.starts_with("https://")) {
     file->Refuse("db_service", "an address such as \"https://db.example:8443\"");
+  }
+  if (!config.attestor.empty() && !troth::IsDnsName(config.attestor, false)) {
+    file->Refuse("attestor", "a DNS name such as \"one.attestors.example\"");
   }
   while (config.db_service.ends_with('/')) config.db_service.pop_back();
   if (absl::Status status = file->Finish(); !status.ok()) return status;

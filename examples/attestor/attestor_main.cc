@@ -1,4 +1,5 @@
 // attestor --config FILE [--once]: signs packets that wait, until SIGINT or SIGTERM.
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -29,7 +30,8 @@ int Run(const std::string& config_file, bool once) {
     return 0;
   }
   std::cout << (*attestor)->name() << " signs for " << config->db_service << std::endl;
-  troth::Backoff backoff({.first = config->poll_interval, .longest = milliseconds(60'000)},
+  troth::Backoff backoff({.first = config->poll_interval,
+                          .longest = std::max(config->poll_interval, milliseconds(60'000))},
                          troth::SystemRandom());
   while (!Stopped()) {
     milliseconds pause = config->poll_interval;

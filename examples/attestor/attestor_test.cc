@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,6 +40,7 @@ class AttestorTest : public ::testing::Test {
           const troth::Certificate& leaf_of_client = request->peer->certificate.value();
           passed_on->fields.emplace_back("Troth-Client-Names",
                                          leaf_of_client.alternative_names().front().ToString());
+          if (lists_all_) passed_on->query.clear();
           SetLastSerial(leaf_of_client.serial_number().ToHex());
           handler(passed_on, respond);
         }));
@@ -89,6 +91,7 @@ class AttestorTest : public ::testing::Test {
   const troth::TestAuthority authority_;
   const TestService test_;
   const troth::TestFolder folder_;
+  std::atomic<bool> lists_all_ = false;  // whoever has signed it
   mutable std::mutex mutex_;
   std::string last_serial_;  // guarded by mutex_
   // Goes before what its handler uses.
@@ -100,6 +103,14 @@ TEST_F(AttestorTest, SignsAllThatWaitsAndNothingTwice) {
   const auto attestor = Start(Config());
   EXPECT_EQ(attestor->name(), kOne);
   EXPECT_EQ(Must(attestor->RunOnce()), 120);
+  EXPECT_EQ(Must(attestor->RunOnce()), 0);
+}
+
+TEST_F(AttestorTest, EndsWithAServiceThatGoesOnListingWhatIsSigned) {
+  AddPackets(2);
+  lists_all_ = true;
+  const auto attestor = Start(Config());
+  EXPECT_EQ(Must(attestor->RunOnce()), 2);
   EXPECT_EQ(Must(attestor->RunOnce()), 0);
 }
 

@@ -77,6 +77,7 @@ TEST_F(ConfigTest, WhatAnAttestorCannotWorkWithIsSaidWithItsPlace) {
       {"\"one.key\"", "\"\"", "attestor.toml:4"},
       {"\"one.key\"", "7", "attestor.toml:4"},
       {"https:", "http:", "db_service"},
+      {"signing_key ", "attestor = \"a&b\"\nsigning_key ", "attestor.toml:5"},
       {"\"one.pem\"", "\"one.pem", "expected TOML"},
   };
   for (const auto& row : rows) {
@@ -126,6 +127,7 @@ TEST_F(ConfigTest, WhatADbServiceCannotWorkWithIsRefused) {
       {text("unix:/x", "\"1\"", good), "configuration_invalid"},
       {text("unix:/x", "1", ""), "configuration_invalid"},
       {text("unix:/x", "1", "one = 1\n"), "configuration_invalid"},
+      {text("unix:/x", "1", "\"*.example\" = \"" + key + "\"\n"), "configuration_invalid"},
       // One who has two names would confirm packets alone.
       {text("unix:/x", "2", good + "two = \"" + again + "\"\n"), "configuration_invalid"},
       {text("unix:/x", "1", "one = \"" + secret + "\"\n"), "key_malformed"},

@@ -7,6 +7,7 @@
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/pki/name.h"
 #include "troth/pki/pem.h"
 
 namespace attestor {
@@ -50,6 +51,11 @@ absl::StatusOr<DbServiceConfig> LoadDbServiceConfig(const std::string& path) {
   if (threshold < 1 || threshold > static_cast<std::int64_t>(attestors.size())) {
     file->Refuse("threshold",
                  "a number from 1 to that of the [attestors], " + std::to_string(attestors.size()));
+  }
+  for (const auto& [name, key_file] : attestors) {
+    if (troth::IsDnsName(name, false)) continue;
+    file->Refuse("attestors", "DNS names, as in the attestors' certificates, got \"" +
+                                  troth::Printable(name, 64) + "\"");
   }
   if (absl::Status status = file->Finish(); !status.ok()) return status;
   config.threshold = static_cast<int>(threshold);
