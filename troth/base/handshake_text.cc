@@ -178,9 +178,10 @@ std::optional<HandshakeFailure> ExplainHandshake(std::string_view text) {
   text = text.substr(0, kLongest);
   for (const Row& row : kRows) {
     if (ContainsIgnoringCase(text, row.text)) {
-      return HandshakeFailure{.reason = row.reason,
-                              .message = std::string(row.words),
-                              .not_verified = row.text.find("verify failed") != row.text.npos};
+      return HandshakeFailure{
+          .reason = row.reason,
+          .message = std::string(row.words),
+          .not_verified = row.text.find("verify failed") != std::string_view::npos};
     }
   }
   return std::nullopt;

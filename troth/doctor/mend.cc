@@ -82,7 +82,7 @@ std::string Making(const std::vector<std::string>& made, const std::string& comm
   for (const std::string& path : made) {
     if (IsTaken(path)) return "";
     const std::string word = PathWord(path);
-    guards += "[ ! -e " + word + " ] && [ ! -L " + word + " ] && ";
+    guards.append("[ ! -e ").append(word).append(" ] && [ ! -L ").append(word).append(" ] && ");
   }
   return guards + command;
 }

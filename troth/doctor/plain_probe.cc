@@ -67,7 +67,7 @@ PlainProbe RecogniseProtocol(std::string_view first_bytes) {
 
 PlainProbe ProbePlain(const SocketAddress& address, std::string_view host, Deadline deadline) {
   const auto now = std::chrono::steady_clock::now();
-  const PlainProbe http1 =
+  PlainProbe http1 =
       RecogniseProtocol(Ask(address, Http1Request(host, "/"), now + (deadline - now) / 2));
   if (http1.speaks == PlainProbe::Speaks::kHttp1 || http1.speaks == PlainProbe::Speaks::kHttp2) {
     return http1;
