@@ -9,14 +9,14 @@
 namespace troth {
 namespace {
 
-constexpr size_t kMaxLength = 10;
+constexpr size_t kMaxNamed = 10;
 
 // "'CN=server', then 'CN=ca'".
 std::string InWords(const std::vector<Certificate>& all, const std::vector<size_t>& order) {
   std::vector<std::string> names;
   for (const size_t at : order) {
-    if (names.size() == kMaxLength) {
-      names.push_back(std::to_string(order.size() - kMaxLength) + " more");
+    if (names.size() == kMaxNamed) {
+      names.push_back(std::to_string(order.size() - kMaxNamed) + " more");
       break;
     }
     names.push_back(Called(all[at]));
@@ -39,18 +39,8 @@ std::string Reordering(const Chain& chain, const FileSet& set, std::vector<size_
 }  // namespace
 
 std::vector<size_t> RightOrder(const Chain& chain, const FileSet& set) {
-  const std::vector<Certificate>& all = chain.file->certificates;
-  std::vector<size_t> order = {chain.at};
-  for (bool found = true; found && order.size() < kMaxLength;) {
-    found = false;
-    const Certificate& last = all[order.back()];
-    for (size_t i = 0; i < all.size() && !found; ++i) {
-      found = all[i].is_ca() && all[i].subject().Matches(last.issuer()) && !set.IsRoot(all[i]) &&
-              std::ranges::find(order, i) == order.end();
-      if (found) order.push_back(i);
-    }
-  }
-  return order;
+  return RightOrder(chain.file->certificates, chain.at,
+                    [&set](const Certificate& certificate) { return set.RoleOf(certificate); });
 }
 
 void ExamineOrder(const Chain& chain, const FileSet& set, Diagnosis& diagnosis) {

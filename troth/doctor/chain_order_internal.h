@@ -8,8 +8,7 @@
 
 namespace troth {
 
-// The positions of the file's certificates from the leaf up, each followed by its issuer, by their
-// names; what belongs to no such place, and a root, is left out. At most ten.
+// RightOrder of the chain's file.
 std::vector<size_t> RightOrder(const Chain& chain, const FileSet& set);
 
 // Adds to `diagnosis` that the leaf is not first, that the others do not follow it in their order,

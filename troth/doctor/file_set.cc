@@ -1,48 +1,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "troth/base/strings.h"
 #include "troth/doctor/file_set_internal.h"
 
 namespace troth {
 namespace {
-
-Role FindRole(const Certificate& certificate) {
-  if (!certificate.is_ca()) return Role::kLeaf;
-  if (SignsItself(certificate)) return Role::kRoot;
-  return certificate.basic_constraints().has_value() ? Role::kIntermediate : Role::kLeaf;
-}
 
 bool Holds(const ExaminedFile& file, const Certificate& certificate) {
   return std::ranges::find(file.certificates, certificate) != file.certificates.end();
 }
 
 }  // namespace
-
-bool IsRefused(SignatureAlgorithm algorithm) {
-  return algorithm == SignatureAlgorithm::kRsaSha1 || algorithm == SignatureAlgorithm::kEcdsaSha1 ||
-         algorithm == SignatureAlgorithm::kOther;
-}
-
-bool SignsItself(const Certificate& certificate) {
-  if (!certificate.subject().Matches(certificate.issuer())) return false;
-  const bool is_refused = IsRefused(certificate.signature_algorithm()) ||
-                          certificate.public_key().kind() == PublicKey::Kind::kOther;
-  if (!is_refused) return certificate.IsSelfSigned();
-  const auto& issuer = certificate.authority_key_id();
-  const auto& subject = certificate.subject_key_id();
-  return !issuer.has_value() || !subject.has_value() || issuer == subject;
-}
-
-std::string Quoted(const DistinguishedName& name) { return "'" + Printable(name.ToString()) + "'"; }
-
-std::string Called(const Certificate& certificate) {
-  if (!certificate.subject().empty()) return Quoted(certificate.subject());
-  if (!certificate.alternative_names().empty()) {
-    return "'" + Printable(certificate.alternative_names()[0].ToPlainString()) + "'";
-  }
-  return "with serial number " + certificate.serial_number().ToHex();
-}
 
 std::vector<Certificate> Chain::others() const {
   std::vector<Certificate> others = file->certificates;

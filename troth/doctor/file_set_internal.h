@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "troth/doctor/certificate_role_internal.h"
 #include "troth/doctor/examined_file_internal.h"
 #include "troth/pki/certificate.h"
+#include "troth/pki/description.h"
 #include "troth/pki/path_validation.h"
 #include "troth/pki/trust_bundle.h"
 
@@ -16,29 +18,12 @@ namespace troth {
 // More CAs of a file are counted, and not named.
 inline constexpr size_t kMaxNamedAuthorities = 5;
 
-// Whether a signature by this algorithm is never accepted: SHA-1, and what is not known.
-bool IsRefused(SignatureAlgorithm algorithm);
-// Whether subject and issuer are one and nothing shows that another key signed it: a signature that
-// is refused counts as its own, since nobody has to check that of a root.
-bool SignsItself(const Certificate& certificate);
-// "'CN=ca'".
-std::string Quoted(const DistinguishedName& name);
-// "'CN=server'", or what else tells a certificate from others.
-std::string Called(const Certificate& certificate);
-
 // A leaf with what is sent with it.
 struct Chain {
   const ExaminedFile* file;
   size_t at;  // of the leaf in the file
   const Certificate& leaf() const { return file->certificates[at]; }
   std::vector<Certificate> others() const;  // all of the file but the leaf
-};
-
-// What a certificate is meant for.
-enum class Role {
-  kLeaf,          // no CA, or one of version 1 with its CA's name that it did not sign itself
-  kIntermediate,  // any other CA
-  kRoot,          // a CA that signs itself
 };
 
 class FileSet {

@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "troth/base/shell_word.h"
-#include "troth/base/strings.h"
 
 namespace troth {
 namespace {
