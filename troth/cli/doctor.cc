@@ -1,4 +1,5 @@
-// troth doctor: what is wrong with certificates, keys and lists, and the command that mends it.
+// troth doctor: what is wrong with certificates, keys and lists, or with a live endpoint, and what
+// mends it.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
@@ -8,9 +9,13 @@
 #include <vector>
 
 #include "troth/base/file.h"
+#include "troth/base/log.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/cli/command.h"
+#include "troth/cli/diagnosis_text.h"
+#include "troth/cli/health_call.h"
+#include "troth/doctor/endpoint_doctor.h"
 #include "troth/doctor/file_doctor.h"
 
 namespace troth {
@@ -24,17 +29,34 @@ constexpr const char* kExamples = R"(Examples:
   troth doctor client.pem client.key ca.pem ca.crl --purpose client
   troth --json doctor /etc/troth/*.pem /etc/troth/*.key           for a monitor
 
+  troth doctor db.example.com:443 --trust-bundle ca.pem           what is wrong with a running server?
+  troth doctor 10.0.0.7:443 --trust-bundle ca.pem --server-name db.example.com --certificate client.pem --private-key client.key
+  troth doctor localhost:50051 --grpc --trust-bundle ca.pem --certificate client.pem --private-key client.key
+  troth doctor localhost:50051 --grpc --path /echo.SecurePing/Echo ...      may this client call this method?
+
 Give the files in any order: what each holds, which key belongs to which certificate and which chain to which root is found
-out. Every fault comes with its cause, what was expected, what was got, and, where one can, the command that mends it: run it
-where you ran this. Nothing is changed, and no passphrase is asked for. With the CA's key among the files, the command may issue
-a certificate anew. Exit code 0: healthy, perhaps with warnings; 1: at least one fault; 64: called wrongly.)";
+out. Of an endpoint the doctor makes handshakes, with and without your certificate, asks for something and says what it saw; it
+never takes longer than --timeout. Every fault comes with its cause, what was expected, what was got, and, where one can, the
+command that mends it: run it where you ran this. Nothing is changed, and no passphrase is asked for. With the CA's key among the
+files, the command may issue a certificate anew. Exit code 0: healthy, perhaps with warnings; 1: at least one fault; 64: called
+wrongly.)";
 
 struct Arguments {
   std::vector<std::string> targets;
   std::string server_name;
   std::string purpose = "any";
   std::string warn_before = "30d";
+  // Of an endpoint only.
+  std::string certificate;
+  std::string private_key;
+  std::string trust_bundle;
+  std::vector<std::string> crls;
+  std::string timeout;
+  std::string path;
+  bool grpc = false;
 };
+
+absl::Status Wrong(const std::string& what) { return MakeError(Reason::kUsageError, what); }
 
 // Whether it has the form HOST:PORT, as files seldom have.
 bool IsEndpoint(std::string_view text) {
@@ -47,118 +69,195 @@ bool IsEndpoint(std::string_view text) {
          std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-absl::StatusOr<FileDoctorOptions> OptionsOf(const Arguments& arguments, const Clock& clock) {
+// The one endpoint that is meant, or nothing when files are.
+absl::StatusOr<std::optional<Endpoint>> EndpointOf(const Arguments& arguments) {
+  const auto is_endpoint = [](const std::string& target) {
+    return IsEndpoint(target) && !FileExists(target);
+  };
+  const auto found = std::ranges::find_if(arguments.targets, is_endpoint);
+  if (found == arguments.targets.end()) return std::nullopt;
+  if (arguments.targets.size() > 1) {
+    return Wrong(std::ranges::all_of(arguments.targets, is_endpoint)
+                     ? "expected one endpoint, got " + std::to_string(arguments.targets.size()) +
+                           "; examine one after the other"
+                     : "expected files or one endpoint, got both; give the client's files with "
+                       "--certificate, --private-key, --trust-bundle and --crl");
+  }
+  absl::StatusOr<Endpoint> endpoint = Endpoint::Parse(*found);
+  if (!endpoint.ok()) return endpoint.status();
+  return *std::move(endpoint);
+}
+
+absl::StatusOr<std::optional<AlternativeName>> ServerNameOf(const Arguments& arguments) {
+  if (arguments.server_name.empty()) return std::nullopt;
+  absl::StatusOr<AlternativeName> name = AlternativeName::Parse(arguments.server_name);
+  if (!name.ok()) return Wrong("--server-name: " + std::string(ToStd(name.status().message())));
+  return *std::move(name);
+}
+
+absl::StatusOr<Seconds> DurationOf(const std::string& flag, const std::string& text) {
+  const std::optional<Seconds> duration = ParseDuration(text);
+  if (duration.has_value()) return *duration;
+  return Wrong(flag + ": expected a duration such as 30d, 12h or 5s, got " + Printable(text));
+}
+
+// Files are given as they are: which is which is found out.
+absl::Status CheckFileArguments(const Arguments& arguments) {
+  for (const auto& [flag, given] :
+       {std::pair("--certificate", !arguments.certificate.empty()),
+        std::pair("--private-key", !arguments.private_key.empty()),
+        std::pair("--trust-bundle", !arguments.trust_bundle.empty()),
+        std::pair("--crl", !arguments.crls.empty()),
+        std::pair("--timeout", !arguments.timeout.empty()),
+        std::pair("--path", !arguments.path.empty()), std::pair("--grpc", arguments.grpc)}) {
+    if (!given) continue;
+    return Wrong(std::string(flag) +
+                 " is for an endpoint, HOST:PORT, and files are given; give all files without "
+                 "options, which is which is found out");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FileDoctorOptions> FileOptionsOf(const Arguments& arguments, const Clock& clock) {
+  if (absl::Status fits = CheckFileArguments(arguments); !fits.ok()) return fits;
   FileDoctorOptions options{.now = clock.Now()};
   options.purpose = arguments.purpose == "server"   ? Usage::kServer
                     : arguments.purpose == "client" ? Usage::kClient
                                                     : Usage::kAny;
-  if (!arguments.server_name.empty()) {
-    absl::StatusOr<AlternativeName> name = AlternativeName::Parse(arguments.server_name);
-    if (!name.ok()) {
-      return MakeError(Reason::kUsageError,
-                       "--server-name: " + std::string(ToStd(name.status().message())));
-    }
-    options.server_name = *std::move(name);
-  }
-  const std::optional<Seconds> warn_before = ParseDuration(arguments.warn_before);
-  if (!warn_before.has_value()) {
-    return MakeError(Reason::kUsageError,
-                     "--warn-before: expected a duration such as 30d or 12h, got " +
-                         Printable(arguments.warn_before));
-  }
+  absl::StatusOr<std::optional<AlternativeName>> name = ServerNameOf(arguments);
+  if (!name.ok()) return name.status();
+  options.server_name = *std::move(name);
+  const absl::StatusOr<Seconds> warn_before = DurationOf("--warn-before", arguments.warn_before);
+  if (!warn_before.ok()) return warn_before.status();
   options.warn_before = *warn_before;
-  for (const std::string& target : arguments.targets) {
-    if (!IsEndpoint(target) || FileExists(target)) continue;
-    return MakeError(Reason::kUsageError,
-                     "expected files, got the endpoint " + Printable(target) +
-                         "; only files can be examined, give those that the endpoint uses");
+  return options;
+}
+
+absl::StatusOr<EndpointOptions> EndpointOptionsOf(const Arguments& arguments, const Clock& clock) {
+  constexpr Seconds kLongest = std::chrono::minutes(10);
+  EndpointOptions options{.now = clock.Now()};
+  if (arguments.purpose != "any") {
+    return Wrong("--purpose is for files; an endpoint is a server, and --certificate a client's");
+  }
+  if (!arguments.private_key.empty() && arguments.certificate.empty()) {
+    return Wrong("--private-key is given without --certificate FILE, the certificate of that key");
+  }
+  if (!arguments.path.empty() && !arguments.path.starts_with('/')) {
+    return Wrong(
+        "--path: expected a path such as /packets, or with --grpc a method such as "
+        "/package.Service/Method, got " +
+        Printable(arguments.path));
+  }
+  options.certificate = arguments.certificate;
+  options.private_key = arguments.private_key;
+  options.trust_bundle = arguments.trust_bundle;
+  options.crls = arguments.crls;
+  options.path = arguments.path;
+  absl::StatusOr<std::optional<AlternativeName>> name = ServerNameOf(arguments);
+  if (!name.ok()) return name.status();
+  options.server_name = *std::move(name);
+  const absl::StatusOr<Seconds> warn_before = DurationOf("--warn-before", arguments.warn_before);
+  if (!warn_before.ok()) return warn_before.status();
+  options.warn_before = *warn_before;
+  if (!arguments.timeout.empty()) {
+    const absl::StatusOr<Seconds> timeout = DurationOf("--timeout", arguments.timeout);
+    if (!timeout.ok()) return timeout.status();
+    if (*timeout < Seconds(1) || *timeout > kLongest) {
+      return Wrong("--timeout: expected 1s to 10m, got " + Printable(arguments.timeout));
+    }
+    options.timeout = *timeout;
+  }
+  if (arguments.grpc) {
+    options.call = [&clock](const EndpointCall& call) { return MakeHealthCall(call, clock); };
   }
   return options;
 }
 
-void PrintJson(const Diagnosis& diagnosis, const Session& session) {
-  std::vector<JsonObject> files;
-  for (const Recognised& file : diagnosis.recognised) {
-    files.push_back({{"file", file.subject}, {"holds", file.what}});
-  }
-  const auto unless_empty = [](const std::string& text) {
-    return text.empty() ? JsonValue() : JsonValue(text);
-  };
-  std::vector<JsonObject> findings;
-  for (const Finding& finding : diagnosis.findings) {
-    findings.push_back({{"severity", NameOf(finding.severity)},
-                        {"reason", CodeOf(finding.reason)},
-                        {"subject", finding.subject},
-                        {"title", finding.title},
-                        {"expected", unless_empty(finding.expected)},
-                        {"got", unless_empty(finding.got)},
-                        {"fix", finding.fix},
-                        {"command", unless_empty(finding.command)}});
-  }
-  session.Print({{"healthy", diagnosis.healthy()}, {"files", files}, {"findings", findings}});
-}
-
-void PrintFinding(const Finding& finding, const Session& session) {
-  const std::string word(NameOf(finding.severity));
-  std::ostream& out = session.out;
-  out << (finding.severity == Severity::kFault ? session.Red(word) : session.Bold(word)) << ": "
-      << Printable(finding.subject) << ": " << finding.title << " [" << CodeOf(finding.reason)
-      << "]\n";
-  if (finding.severity == Severity::kNote) return;
-  if (!finding.expected.empty()) out << "  expected: " << finding.expected << "\n";
-  if (!finding.got.empty()) out << "  got:      " << finding.got << "\n";
-  out << "  fix:      " << finding.fix << "\n";
-  if (!finding.command.empty()) out << "  run:      " << session.Bold(finding.command) << "\n";
-}
-
-void PrintText(const Diagnosis& diagnosis, const Session& session) {
-  std::ostream& out = session.out;
-  const auto count = [&](Severity severity) {
-    return std::ranges::count(diagnosis.findings, severity, &Finding::severity);
-  };
-  const auto faults = count(Severity::kFault);
-  if (diagnosis.healthy()) {
-    out << session.Green("healthy") << ": nothing is wrong with "
-        << (diagnosis.recognised.size() == 1 ? "this file"
-                                             : "these files, and they belong together");
-  } else {
-    out << session.Red("not healthy") << ", " << faults << (faults == 1 ? " fault" : " faults");
-  }
-  const auto warnings = count(Severity::kWarning);
-  if (warnings > 0) out << ", " << warnings << (warnings == 1 ? " warning" : " warnings");
-  out << "\n";
-  for (const Recognised& file : diagnosis.recognised) {
-    out << "  " << Printable(file.subject) << ": " << file.what << "\n";
-  }
-  for (const Finding& finding : diagnosis.findings) PrintFinding(finding, session);
+int ExamineEndpointIn(const Endpoint& endpoint, const Arguments& arguments,
+                      const Session& session) {
+  const absl::StatusOr<EndpointOptions> options = EndpointOptionsOf(arguments, session.clock);
+  if (!options.ok()) return session.Fail(options.status());
+  const Diagnosis diagnosis = ExamineEndpoint(endpoint, *options);
+  PrintDiagnosis(
+      diagnosis,
+      {.what = endpoint.ToString(), .recognised = "recognised", .subject = "subject", .is = "what"},
+      session);
+  return diagnosis.healthy() ? kExitDone : kExitFault;
 }
 
 int Run(const Arguments& arguments, const Session& session) {
-  const absl::StatusOr<FileDoctorOptions> options = OptionsOf(arguments, session.clock);
+  const absl::StatusOr<std::optional<Endpoint>> endpoint = EndpointOf(arguments);
+  if (!endpoint.ok()) return session.Fail(endpoint.status());
+  if (endpoint->has_value()) return ExamineEndpointIn(**endpoint, arguments, session);
+  const absl::StatusOr<FileDoctorOptions> options = FileOptionsOf(arguments, session.clock);
   if (!options.ok()) return session.Fail(options.status());
   const Diagnosis diagnosis = ExamineFiles(arguments.targets, *options);
-  if (session.json) {
-    PrintJson(diagnosis, session);
-  } else {
-    PrintText(diagnosis, session);
-  }
+  PrintDiagnosis(
+      diagnosis,
+      {.what =
+           diagnosis.recognised.size() == 1 ? "this file" : "these files, and they belong together",
+       .recognised = "files",
+       .subject = "file",
+       .is = "holds"},
+      session);
   return diagnosis.healthy() ? kExitDone : kExitFault;
+}
+
+void AddEndpointOptions(CLI::App& doctor, Arguments& arguments) {
+  const std::string group = "Of an endpoint";
+  doctor
+      .add_option("--certificate", arguments.certificate,
+                  "the client's certificate, with its intermediates (PEM)")
+      ->type_name("FILE")
+      ->group(group);
+  doctor.add_option("--private-key", arguments.private_key, "its key (PEM)")
+      ->type_name("FILE")
+      ->group(group);
+  doctor
+      .add_option("--trust-bundle", arguments.trust_bundle,
+                  "the CA certificates that the server is verified against; without it, those of "
+                  "this system")
+      ->type_name("FILE")
+      ->group(group);
+  doctor
+      .add_option("--crl", arguments.crls,
+                  "revocation list of a CA (PEM or DER); may be given more than once")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->group(group);
+  doctor.add_option("--timeout", arguments.timeout, "for everything together, 1s to 10m (10s)")
+      ->type_name("DURATION")
+      ->group(group);
+  doctor
+      .add_flag("--grpc", arguments.grpc,
+                "it is a gRPC server: HTTP/2 has to be there, and a call (to its health service) "
+                "has to pass")
+      ->group(group);
+  doctor
+      .add_option("--path", arguments.path,
+                  "what your client asks for: a path of HTTP, or with --grpc a method, which is "
+                  "called with an empty message")
+      ->type_name("/PATH")
+      ->group(group);
 }
 
 }  // namespace
 
 void AddDoctorCommand(CLI::App& app, Session& session) {
   CLI::App* doctor = app.add_subcommand(
-      "doctor", "find what is wrong with certificates and keys, and how to mend it");
+      "doctor",
+      "find what is wrong with certificates and keys, or with a server, and how to mend it");
   auto arguments = std::make_shared<Arguments>();
   doctor
-      ->add_option("files", arguments->targets,
-                   "certificates, chains, keys, trust bundles, requests and revocation lists")
+      ->add_option("targets", arguments->targets,
+                   "certificates, chains, keys, trust bundles, requests and revocation lists; or "
+                   "one HOST:PORT")
       ->type_name("FILE")
       ->required();
   doctor
       ->add_option("--server-name", arguments->server_name,
-                   "DNS name or IP address that the certificate must have")
+                   "DNS name or IP address that the certificate must have; an endpoint is asked "
+                   "for it in place of HOST")
       ->type_name("NAME");
   doctor
       ->add_option("--purpose", arguments->purpose,
@@ -171,6 +270,7 @@ void AddDoctorCommand(CLI::App& app, Session& session) {
                    "warn of what ends within this, but not before the last third of its life")
       ->type_name("DURATION")
       ->capture_default_str();
+  AddEndpointOptions(*doctor, *arguments);
   doctor->footer(kExamples);
   doctor->callback([arguments, &session] {
     session.run = [arguments, &session] { return Run(*arguments, session); };

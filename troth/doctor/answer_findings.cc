@@ -72,7 +72,7 @@ class AnswerFindings {
           reason == Reason::kProtocolMismatch || reason == Reason::kClientCertificateMissing ||
           reason == Reason::kPeerRejectedCertificate;
       // The cause is known better already.
-      if (is_connection && !diagnosis_.healthy()) return;
+      if ((is_connection && !diagnosis_.healthy()) || HasFault(diagnosis_, *reason)) return;
       return AddRefusal(status);
     }
     const std::string text = Printable(ToStd(status.message()));
