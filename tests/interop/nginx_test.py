@@ -414,6 +414,10 @@ class NginxTest(TestCase):
         self.assertNotIn(" only:", self.nginx_config(server_name="*.DB.example").stderr)
         self.assertIn("*.db.example only", self.nginx_config(server_name="*.example").stderr)
 
+    def test_it_says_to_start_the_policy_service_before_nginx_asks_it(self):
+        self.assertRegex(self.nginx_config().stderr, re.compile(
+            rf"\n  troth policy serve --policy {self.folder}/policy.toml .*\n.*nginx -t && nginx -s reload\n", re.MULTILINE))
+
     def test_it_warns_of_what_others_could_decide(self):
         self.assertNotIn("every user", self.nginx_config().stderr)
         self.assertIn("every user", self.nginx_config(policy_socket="127.0.0.1:9").stderr)

@@ -47,7 +47,11 @@ DropText TextOf(Drop drop, const std::string& why) {
     case Drop::kNotTls:
       return {Reason::kProtocolMismatch, why, ""};
     case Drop::kRequestTimeout:
-      return {Reason::kRequestTimeout, why, ""};
+      return {Reason::kRequestTimeout, std::string(InfoOf(Reason::kRequestTimeout).text), ""};
+    case Drop::kAnswerTimeout:
+      return {std::nullopt, "the client did not read its answer in time", ""};
+    case Drop::kMadeRoom:
+      return {std::nullopt, why.empty() ? "another connection needed its place" : why, ""};
     case Drop::kReset:
       // An alert behind the handshake is about the handshake still.
       if (why.find("alert") == std::string::npos) break;
