@@ -174,8 +174,9 @@ class ChainExamination {
   // Weak keys and signatures are judged for every certificate, whether in a chain or not.
   bool IsFound(std::optional<Reason> reason) const {
     return (reason == Reason::kAlgorithmNotAllowed || reason == Reason::kKeyTooWeak) &&
-           std::ranges::find(diagnosis_.findings, *reason, &Finding::reason) !=
-               diagnosis_.findings.end();
+           std::ranges::any_of(diagnosis_.findings, [&](const Finding& finding) {
+             return finding.reason == *reason && finding.severity == Severity::kFault;
+           });
   }
 
   void JudgeSelfIssued() {
@@ -200,11 +201,11 @@ class ChainExamination {
     if (same.front() != &chain_) return;
     const bool is_pinned = same.size() > 1;
     Add(is_pinned ? Severity::kWarning : Severity::kFault, Reason::kCertificateSelfSigned,
-        {.title =
-             "the certificate " + Called(leaf_) +
-             (is_pinned ? " is signed with its own key, and nothing else can be trusted in its "
-                          "place when it ends; Troth does not take it for a trust bundle"
-                        : " is signed with its own key, so that nobody vouches for it"),
+        {.title = "the certificate " + Called(leaf_) +
+                  (is_pinned
+                       ? " is its own trust bundle: every peer has to be told when it is replaced, "
+                         "and Troth takes only CAs for trust bundles"
+                       : " is signed with its own key, so that nobody vouches for it"),
          .expected = "a certificate that a CA issued",
          .got = "subject and issuer " + Called(leaf_)});
   }
@@ -232,7 +233,7 @@ class ChainExamination {
     if (reason == Reason::kRevocationUnknown && path_options_.now != options_.now) return;
     if (reason == Reason::kIssuerUnknown) {
       const PathResult all = ValidatePath(leaf_, Loose(), set_.trust(), path_options_);
-      if (all.path.size() > sent.path.size()) return JudgeIncomplete(all);
+      if (all.path.size() > std::max<size_t>(1, sent.path.size())) return JudgeIncomplete(all);
     }
     AddFault(sent.status, reason == Reason::kSignatureInvalid ? Reissuing() : "");
   }

@@ -229,7 +229,11 @@ class FileExamination {
       finding.fix = "put real line ends where \"\\n\" is written";
     } else {
       Convert({.kind = text.kind, .holds_key = HoldsKey(bytes, text.kind)}, finding);
-      if (bytes.starts_with('\x30')) TakeDer(bytes, finding);
+      if (text.kind == TextKind::kPrivateKeyDer) {
+        TakeKeyDer(bytes);
+      } else if (bytes.starts_with('\x30')) {
+        TakeDer(bytes, finding);
+      }
     }
     diagnosis_.Add(std::move(finding));
   }
@@ -270,6 +274,7 @@ class FileExamination {
         "put the BEGIN and END lines of what it is around it, such as \"-----BEGIN "
         "CERTIFICATE-----\"; let only its owner read it when it is a key";
     Convert({.kind = kind, .is_base64 = true, .holds_key = HoldsKey(der.Reveal(), kind)}, finding);
+    if (kind == TextKind::kPrivateKeyDer) return TakeKeyDer(der.Reveal());
     absl::StatusOr<Certificate> certificate = Certificate::FromDer(der.Reveal());
     if (!certificate.ok()) return;
     finding.got = "the base64 of a certificate";
@@ -293,6 +298,17 @@ class FileExamination {
     }
     finding.got = "binary data";
     file_.others.emplace_back("binary DER");
+  }
+
+  void TakeKeyDer(std::string_view der) {
+    for (const char* label : {"PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"}) {
+      const Secret pem(FormatPem(label, der));
+      absl::StatusOr<PrivateKey> key = PrivateKey::FromPem(pem.Reveal());
+      if (!key.ok()) continue;
+      file_.key = *std::move(key);
+      return;
+    }
+    file_.others.emplace_back("private key in binary DER");
   }
 
   void JudgeMode() {

@@ -202,6 +202,22 @@ std::vector<Case> Cases() {
        },
        {"key_malformed two.key"}},
 
+      {"WorldReadableKeyInDer",
+       [](Patient& p) {
+         GiveServer(p);
+         p.Run(
+             "openssl pkey -in server.key -outform DER -out der && mv der server.key && "
+             "chmod 644 server.key");
+       },
+       {"file_wrong_format server.key", "key_file_too_open server.key"}},
+      {"KeyOfAnotherInBase64",
+       [](Patient& p) {
+         p.Give("server.pem", {Make(Server())});
+         p.GiveKey("server.key", "another");
+         GiveRoot(p);
+         p.Run("sed -i '/^--/d' server.key");
+       },
+       {"file_wrong_format server.key", "key_mismatch server.key"}},
       {"EncryptedKeyOfALeaf",
        [](Patient& p) {
          GiveServer(p);
