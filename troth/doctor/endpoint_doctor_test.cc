@@ -497,6 +497,26 @@ TEST(EndpointDoctorTest, NginxSaysInHttpWhatItHasAgainstTheClient) {
   }
 }
 
+TEST(EndpointDoctorTest, NginxAsTrothConfiguresItSaysWhatIsWrongWithTheCertificate) {
+  const auto saying = [](const std::string& body) {
+    TlsServerOptions nginx{
+        .chain = {Make(ServerLeaf())}, .verify = SSL_VERIFY_PEER, .accepts_any = true};
+    nginx.answer = [body](SSL*) { return HttpAnswer(400, body, "text/plain"); };
+    return nginx;
+  };
+  Client client;
+  client.Trust({Make(OldRoot())});
+  {
+    TlsServer server(saying("certificate: NONE\n"));
+    EXPECT_EQ(Faults(client.Examine(server.port())), Codes{"client_certificate_missing"});
+  }
+  client.Show({Make(ClientLeaf())});
+  TlsServer server(saying("certificate: FAILED:certificate revoked\n"));
+  const Diagnosis diagnosis = client.Examine(server.port());
+  EXPECT_EQ(Faults(diagnosis), Codes{"peer_rejected_certificate"}) << Text(diagnosis);
+  EXPECT_NE(Text(diagnosis).find("certificate revoked"), std::string::npos) << Text(diagnosis);
+}
+
 TEST(EndpointDoctorTest, TheClientsOwnFaultsAreToldAsItsOwn) {
   TlsServer server({.chain = {Make(ServerLeaf())},
                     .verify = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
@@ -540,6 +560,14 @@ TEST(EndpointDoctorTest, AGuardsRefusalKeepsItsReason) {
   client.Trust({Make(OldRoot())});
   {
     TlsServer server(refusing("role_not_allowed"));
+    EXPECT_EQ(Faults(client.Examine(server.port())), Codes{"role_not_allowed"});
+  }
+  {
+    TlsServerOptions behind_nginx{.chain = {Make(ServerLeaf())}};
+    behind_nginx.answer = [](SSL*) {
+      return HttpAnswer(403, "you may not [troth:role_not_allowed]\n", "text/plain");
+    };
+    TlsServer server(behind_nginx);
     EXPECT_EQ(Faults(client.Examine(server.port())), Codes{"role_not_allowed"});
   }
   TlsServer server(refusing("no_rule_matches"));

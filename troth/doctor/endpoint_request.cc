@@ -44,6 +44,8 @@ std::optional<std::string_view> FieldOf(std::string_view header, std::string_vie
   return std::nullopt;
 }
 
+constexpr size_t kLongestDetail = 600;  // of what a server says
+
 // Reason and detail of a problem that Troth wrote; OK for any other text.
 absl::Status ProblemOf(const std::string& body) {
   constexpr size_t kDeepest = 8;
@@ -59,9 +61,36 @@ absl::Status ProblemOf(const std::string& body) {
   };
   const std::optional<Reason> reason = ReasonFromCode(text("code"));
   if (!reason.has_value()) return absl::OkStatus();
-  constexpr size_t kLongest = 600;
   const std::string_view detail = text("detail");
-  return MakeError(*reason, detail.empty() ? InfoOf(*reason).text : Printable(detail, kLongest));
+  return MakeError(*reason,
+                   detail.empty() ? InfoOf(*reason).text : Printable(detail, kLongestDetail));
+}
+
+// A guard's message as text, with its reason at its end, as nginx passes it on; OK for any other.
+absl::Status TaggedRefusal(std::string_view body) {
+  constexpr std::string_view kTag = "[troth:";
+  const size_t at = body.rfind(kTag);
+  if (at == std::string_view::npos || !body.ends_with(']')) return absl::OkStatus();
+  const size_t begin = at + kTag.size();
+  const std::optional<Reason> reason = ReasonFromCode(body.substr(begin, body.size() - begin - 1));
+  if (!reason.has_value()) return absl::OkStatus();
+  return MakeError(*reason, Printable(TrimWhitespace(body.substr(0, at)), kLongestDetail));
+}
+
+// How the answer begins that `troth nginx-config` has nginx give, before $ssl_client_verify.
+constexpr std::string_view kNginxVerdict = "certificate: ";
+
+absl::Status VerdictOfNginx(std::string_view verdict) {
+  constexpr std::string_view kFailed = "FAILED:";
+  if (verdict == "NONE") {
+    return MakeError(Reason::kClientCertificateMissing,
+                     "the server requires a client certificate, and none was shown (nginx: NONE)");
+  }
+  if (!verdict.starts_with(kFailed)) return absl::OkStatus();
+  verdict.remove_prefix(kFailed.size());
+  return MakeError(
+      Reason::kPeerRejectedCertificate,
+      "the server refused our certificate (nginx: \"" + Printable(verdict, kLongestDetail) + "\")");
 }
 
 }  // namespace
@@ -112,10 +141,14 @@ absl::Status RefusalIn(const Http1Answer& answer) {
                      "the server refused our certificate (nginx: \"The SSL certificate error\"); "
                      "its error log says why");
   }
+  if (answer.status == 400 && answer.body.starts_with(kNginxVerdict)) {
+    return VerdictOfNginx(
+        TrimWhitespace(std::string_view(answer.body).substr(kNginxVerdict.size())));
+  }
   const bool is_problem = answer.content_type.starts_with("application/problem+json") ||
                           answer.content_type.starts_with("application/json");
-  if ((answer.status == 401 || answer.status == 403 || answer.status == 429) && is_problem) {
-    return ProblemOf(answer.body);
+  if (answer.status == 401 || answer.status == 403 || answer.status == 429) {
+    return is_problem ? ProblemOf(answer.body) : TaggedRefusal(TrimWhitespace(answer.body));
   }
   return absl::OkStatus();
 }
