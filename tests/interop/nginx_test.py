@@ -418,6 +418,22 @@ class NginxTest(TestCase):
         self.assertRegex(self.nginx_config().stderr, re.compile(
             rf"\n  troth policy serve --policy {self.folder}/policy.toml .*\n.*nginx -t && nginx -s reload\n", re.MULTILINE))
 
+    def test_the_doctor_says_what_nginx_has_against_a_client(self):
+        self.start()
+
+        def faults(client=None, path="/packets/5"):
+            files = () if client is None else ("--certificate", self.pki / f"{client}.crt",
+                                               "--private-key", self.pki / f"{client}.key")
+            done = troth("--json", "doctor", f"127.0.0.1:{self.port}", "--server-name", "db.example", "--path", path,
+                         "--trust-bundle", self.pki / "ca.crt", *files, check=False)
+            found = json.loads(done.stdout)["findings"]
+            return [each["reason"] for each in found if each["severity"] == "fault"]
+
+        self.assertEqual(faults("one"), [])
+        self.assertEqual(faults(), ["client_certificate_missing"])
+        self.assertEqual(faults("lost"), ["peer_rejected_certificate"])
+        self.assertEqual(faults("auditor"), ["role_not_allowed"])
+
     def test_it_warns_of_what_others_could_decide(self):
         self.assertNotIn("every user", self.nginx_config().stderr)
         self.assertIn("every user", self.nginx_config(policy_socket="127.0.0.1:9").stderr)
