@@ -66,11 +66,13 @@ absl::Status Attestor::UseCurrentIdentity() {
                              "got none"),
         "ask for a certificate with one: openssl req ... -addext subjectAltName=DNS:NAME");
   }
-  auto client = troth::HttpClient::Create({.trust = {.bundle = now->trust_bundle()},
-                                           .identity = now,
-                                           .user_agent = "attestor",
-                                           .server_name = config_.server_name,
-                                           .give_up = give_up_});
+  troth::HttpClientOptions options;
+  options.trust.bundle = now->trust_bundle();
+  options.identity = now;
+  options.user_agent = "attestor";
+  options.server_name = config_.server_name;
+  options.give_up = give_up_;
+  auto client = troth::HttpClient::Create(std::move(options));
   if (!client.ok()) return client.status();
   if (identity_ != nullptr) {
     troth::Log(troth::LogLevel::kInfo, "took up a new certificate",

@@ -50,9 +50,7 @@ class Load {
 
   void Work(int requests_each) {
     while (!stop_) {
-      const auto client = troth::HttpClient::Create({.trust = {.bundle = identity_->trust_bundle()},
-                                                     .identity = identity_,
-                                                     .server_name = config_.server_name});
+      const auto client = troth::HttpClient::Create(Options());
       ++clients_;
       for (int i = 0; i < requests_each && !stop_; ++i) {
         const absl::Status status = client.ok() ? Ask(**client) : client.status();
@@ -60,6 +58,14 @@ class Load {
         if (!status.ok()) Note(status);
       }
     }
+  }
+
+  troth::HttpClientOptions Options() const {
+    troth::HttpClientOptions options;
+    options.trust.bundle = identity_->trust_bundle();
+    options.identity = identity_;
+    options.server_name = config_.server_name;
+    return options;
   }
 
   absl::Status Ask(troth::HttpClient& client) {
