@@ -28,9 +28,9 @@ std::optional<Http1Answer> ReadHttp1Answer(std::string_view bytes);
 bool IsWholeHttp1Answer(std::string_view bytes);
 
 // What the answer says of the caller, where it does: a refusal of Troth's guard with its reason
-// (problem+json, or text that nginx passes on), and what nginx answers after a handshake without a certificate, or with one that
-// it does not accept (client_certificate_missing, peer_rejected_certificate). OK otherwise: what
-// a path answers is the application's business.
+// (problem+json, or text that nginx passes on), and what nginx answers after a handshake without a
+// certificate, or with one that it does not accept (client_certificate_missing,
+// peer_rejected_certificate). OK otherwise: what a path answers is the application's business.
 absl::Status RefusalIn(const Http1Answer& answer);
 
 // The client's preface of HTTP/2 with its settings (RFC 9113 section 3.4), which every server of
