@@ -228,10 +228,15 @@ class FileExamination {
       if (!HasHeaders(bytes)) finding.command = LineEndsCommand(file_.path);
       finding.fix = "put real line ends where \"\\n\" is written";
     } else {
+      if (const std::string_view what = InfoOf(text.kind).what; !what.empty()) {
+        finding.title = "the file is " + std::string(what) + ", and programs expect PEM";
+        finding.expected = "PEM";
+        finding.got = what;
+      }
       Convert({.kind = text.kind, .holds_key = HoldsKey(bytes, text.kind)}, finding);
       if (text.kind == TextKind::kPrivateKeyDer) {
         TakeKeyDer(bytes);
-      } else if (bytes.starts_with('\x30')) {
+      } else {
         TakeDer(bytes, finding);
       }
     }
@@ -283,21 +288,15 @@ class FileExamination {
 
   // What is read all the same, so that the rest is found too.
   void TakeDer(std::string_view der, Finding& finding) {
-    finding.expected = "PEM";
     if (absl::StatusOr<Certificate> certificate = Certificate::FromDer(der); certificate.ok()) {
-      finding.got = "binary DER";
       file_.certificates.push_back(*std::move(certificate));
-      return;
-    }
-    if (absl::StatusOr<Crl> crl = Crl::FromDer(der); crl.ok()) {
+    } else if (absl::StatusOr<Crl> crl = Crl::FromDer(der); crl.ok()) {
       finding.severity = Severity::kWarning;
       finding.title = "the revocation list is binary DER, which Troth reads and nginx does not";
-      finding.got = "binary DER";
       file_.crls.push_back(*std::move(crl));
-      return;
+    } else if (!finding.got.empty()) {
+      file_.others.push_back(finding.got);
     }
-    finding.got = "binary data";
-    file_.others.emplace_back("binary DER");
   }
 
   void TakeKeyDer(std::string_view der) {
@@ -308,7 +307,7 @@ class FileExamination {
       file_.key = *std::move(key);
       return;
     }
-    file_.others.emplace_back("private key in binary DER");
+    file_.others.emplace_back("a private key in binary DER");
   }
 
   void JudgeMode() {

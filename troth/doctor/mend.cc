@@ -48,28 +48,6 @@ std::string MakingOne(const std::string& made, const std::string& command, bool 
                 "(umask 077 && " + command + " || { rm -f " + PathWord(made) + "; false; })");
 }
 
-// The tool of openssl that writes what is of this kind as PEM; null when there is none.
-const char* ToolFor(TextKind kind) {
-  switch (kind) {
-    case TextKind::kCertificateDer:
-      return "x509 -inform DER";
-    case TextKind::kCertificateRequestDer:
-      return "req -inform DER";
-    case TextKind::kCrlDer:
-      return "crl -inform DER";
-    case TextKind::kPkcs7Der:
-      return "pkcs7 -inform DER -print_certs";
-    case TextKind::kPublicKeyDer:
-      return "pkey -pubin -inform DER";
-    case TextKind::kPrivateKeyDer:
-      return "pkey -inform DER";
-    case TextKind::kPkcs12:
-      return "pkcs12 -noenc";
-    default:
-      return nullptr;
-  }
-}
-
 }  // namespace
 
 std::string PathWord(const std::string& path) {
@@ -99,9 +77,9 @@ std::string ConvertCommand(const Unarmoured& what, const std::string& path) {
     return MakingOne(made, "iconv -f UTF-16 -t UTF-8 " + file + " > " + PathWord(made),
                      what.holds_key);
   }
-  const char* tool = ToolFor(what.kind);
-  if (tool == nullptr) return "";
-  const std::string openssl = std::string("openssl ") + tool;
+  const std::string_view tool = InfoOf(what.kind).openssl;
+  if (tool.empty()) return "";
+  const std::string openssl = "openssl " + std::string(tool);
   const std::string command = what.is_base64
                                   ? "tr -d '[:space:]' < " + file + " | base64 -d | " + openssl
                                   : openssl + " -in " + file;

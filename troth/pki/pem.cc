@@ -78,31 +78,10 @@ TextKind KindOfDer(std::string_view text) {
 
 // What DER that is no PEM holds, and the command that converts it.
 std::string DescribeDer(TextKind kind) {
-  const auto command = [](std::string_view what, std::string_view convert) {
-    return std::string(what) + ", expected PEM; convert it with `openssl " + std::string(convert) +
-           "`";
-  };
-  switch (kind) {
-    case TextKind::kPkcs12:
-      return command("a PKCS#12 file", "pkcs12 -in FILE -out FILE.pem -noenc");
-    case TextKind::kPrivateKeyDer:
-      return command("a private key in binary DER", "pkey -inform DER -in FILE -out FILE.pem");
-    case TextKind::kPkcs7Der:
-      return command("PKCS#7 in binary DER",
-                     "pkcs7 -inform DER -print_certs -in FILE -out FILE.pem");
-    case TextKind::kPublicKeyDer:
-      return command("a public key in binary DER",
-                     "pkey -pubin -inform DER -in FILE -out FILE.pem");
-    case TextKind::kCertificateRequestDer:
-      return command("a certificate request in binary DER",
-                     "req -inform DER -in FILE -out FILE.pem");
-    case TextKind::kCrlDer:
-      return command("a revocation list in binary DER", "crl -inform DER -in FILE -out FILE.pem");
-    case TextKind::kCertificateDer:
-      return command("a certificate in binary DER", "x509 -inform DER -in FILE -out FILE.pem");
-    default:
-      return "binary data, expected PEM";
-  }
+  const BinaryKind info = InfoOf(kind);
+  if (info.what.empty()) return "binary data, expected PEM";
+  return std::string(info.what) + ", expected PEM; convert it with `openssl " +
+         std::string(info.openssl) + " -in FILE -out FILE.pem`";
 }
 
 bool LooksLikeDer(std::string_view text) {
@@ -256,6 +235,32 @@ bool HasMarksInsideLines(std::string_view text) {
 }
 
 }  // namespace
+
+BinaryKind InfoOf(TextKind kind) {
+  switch (kind) {
+    case TextKind::kCertificateDer:
+      return {"a certificate in binary DER", "x509 -inform DER"};
+    case TextKind::kCertificateRequestDer:
+      return {"a certificate request in binary DER", "req -inform DER"};
+    case TextKind::kCrlDer:
+      return {"a revocation list in binary DER", "crl -inform DER"};
+    case TextKind::kPkcs7Der:
+      return {"PKCS#7 in binary DER", "pkcs7 -inform DER -print_certs"};
+    case TextKind::kPublicKeyDer:
+      return {"a public key in binary DER", "pkey -pubin -inform DER"};
+    case TextKind::kPrivateKeyDer:
+      return {"a private key in binary DER", "pkey -inform DER"};
+    case TextKind::kPkcs12:
+      return {"a PKCS#12 file", "pkcs12 -noenc"};
+    case TextKind::kPem:
+    case TextKind::kUtf16:
+    case TextKind::kEscapedLineEnds:
+    case TextKind::kBase64:
+    case TextKind::kOther:
+      break;
+  }
+  return {};
+}
 
 PemText ReadPem(std::string_view text) {
   PemText read{.blocks = ParsePem(text)};

@@ -32,6 +32,13 @@ enum class TextKind {
   kOther,
 };
 
+// What is binary, and how it becomes PEM; both are empty for the other kinds.
+struct BinaryKind {
+  std::string_view what;     // "a certificate in binary DER"
+  std::string_view openssl;  // the tool of openssl and its options: "x509 -inform DER"
+};
+BinaryKind InfoOf(TextKind kind);
+
 // A text and the blocks in it.
 struct PemText {
   TextKind kind = TextKind::kOther;

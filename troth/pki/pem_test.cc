@@ -220,7 +220,7 @@ TEST(PemTest, NamesBinaryDerAndTheCommandThatConvertsIt) {
        "openssl pkey -inform DER"},
       {"public", TextKind::kPublicKeyDer, "a public key in binary DER",
        "openssl pkey -pubin -inform DER"},
-      {"pkcs12", TextKind::kPkcs12, "a PKCS#12 file", "openssl pkcs12 -in FILE"},
+      {"pkcs12", TextKind::kPkcs12, "a PKCS#12 file", "openssl pkcs12 -noenc"},
       {"pkcs7", TextKind::kPkcs7Der, "PKCS#7 in binary DER", "openssl pkcs7 -inform DER"},
       {"list", TextKind::kCrlDer, "a revocation list in binary DER", "openssl crl -inform DER"},
   };
