@@ -111,6 +111,9 @@ absl::Status CheckFileArguments(const Arguments& arguments) {
         std::pair("--timeout", !arguments.timeout.empty()),
         std::pair("--path", !arguments.path.empty()), std::pair("--grpc", arguments.grpc)}) {
     if (!given) continue;
+    if (!FileExists(arguments.targets.front())) {
+      return Endpoint::Parse(arguments.targets.front()).status();
+    }
     return Wrong(std::string(flag) +
                  " is for an endpoint, HOST:PORT, and files are given; give all files without "
                  "options, which is which is found out");

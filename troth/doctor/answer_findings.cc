@@ -24,7 +24,7 @@ class AnswerFindings {
                     "same (TLS warning 112)",
            .fix = "ask for a name that it has, with --server-name"});
     }
-    JudgeHttp();
+    if (case_.options.call == nullptr) JudgeHttp();
     if (facts_.call.has_value() && !facts_.call->ok()) JudgeCall(facts_.call->status());
   }
 
@@ -103,13 +103,23 @@ class AnswerFindings {
     }
   }
 
+  // Nobody has to allow what the doctor happens to ask for: the method of the health service, or
+  // the path "/" to somebody who shows no certificate.
+  bool IsOfNoMatter(Reason reason) const {
+    if (!case_.options.path.empty()) return false;
+    return reason == Reason::kNoRuleMatches ||
+           (reason == Reason::kPeerNotAuthenticated && case_.options.call == nullptr &&
+            WishOf(facts_) == ClientCertificateWish::kOptional && !facts_.shows_certificate);
+  }
+
   // A guard's refusal, or what else came with a reason.
   void AddRefusal(const absl::Status& status) {
     Finding finding = FaultOf(status, case_.subject());
-    if (finding.reason == Reason::kNoRuleMatches && case_.options.path.empty()) {
-      // Nobody has to allow what the doctor happens to ask for.
+    if (IsOfNoMatter(finding.reason)) {
       finding.severity = Severity::kWarning;
-      finding.fix = "name what your client asks for with --path; otherwise there is nothing to do";
+      finding.fix =
+          "name what your client asks for with --path, and show its certificate if it has "
+          "one; otherwise there is nothing to do";
     }
     diagnosis_.Add(std::move(finding));
   }

@@ -74,8 +74,10 @@ class Description {
     const std::string names = NamesOf(leaf);
     Say("certificate", Called(leaf) + (names.empty() ? "" : " for " + names) + " until " +
                            FormatTime(leaf.validity().not_after));
-    Say("chain", Listed(chain, ", then ") + ", issued by '" +
-                     Printable(chain.back().issuer().ToString()) + "'");
+    const bool has_root = IsRootCertificate(chain.back());
+    Say("chain",
+        Listed(chain, ", then ") +
+            (has_root ? "" : ", issued by '" + Printable(chain.back().issuer().ToString()) + "'"));
     Say("judged by", JudgedBy(case_.files.trust));
   }
 
@@ -123,9 +125,11 @@ class Description {
     if (case_.options.call == nullptr) return;
     if (!facts_.call.has_value()) return Say("call", "not made");
     const absl::Status& status = facts_.call->status();
-    Say("call", status.ok() ? "passed: " + Printable(**facts_.call)
-                            : std::string(absl::StatusCodeToString(status.code())) + ": " +
-                                  Printable(ToStd(status.message())));
+    if (status.ok()) return Say("call", "passed: " + Printable(**facts_.call));
+    const std::string code(absl::StatusCodeToString(status.code()));
+    // A refusal with a reason is a finding, with all its words.
+    Say("call", ReasonOf(status).has_value() ? "refused, " + code
+                                             : code + ": " + Printable(ToStd(status.message())));
   }
 
   const EndpointCase& case_;
