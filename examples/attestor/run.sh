@@ -337,8 +337,12 @@ refused_by_nginx() {
 refresh
 check "three, after the lists were fetched and nginx reloaded: 400" until_true 10 refused_by_nginx
 say "$body"
-said=$(in_folder three "$programs/attestor" --config attestor.toml --once 2>&1) || :
-check "its program says: ${said//$'\n'/ }" has "$said" '[peer_rejected_certificate]'
+program_is_refused() {
+  said=$(in_folder three "$programs/attestor" --config attestor.toml --once 2>&1) || :
+  has "$said" '[peer_rejected_certificate]'
+}
+check "its program is told so too" until_true 10 program_is_refused
+say "${said//$'\n'/ }"
 post_packet
 check "one and two go on: packet $sequence is confirmed" until_true 10 is_confirmed "$packet"
 refresh
