@@ -26,7 +26,8 @@ int Run(const std::string& config_file, bool once) {
   if (once) {
     const absl::StatusOr<int> signed_packets = (*attestor)->RunOnce();
     if (!signed_packets.ok()) return Fail("attestor", signed_packets.status());
-    std::cout << (*attestor)->name() << " signed " << *signed_packets << " packets" << std::endl;
+    std::cout << (*attestor)->name() << " signed " << *signed_packets
+              << (*signed_packets == 1 ? " packet" : " packets") << std::endl;
     return 0;
   }
   std::cout << (*attestor)->name() << " signs for " << config->db_service << std::endl;

@@ -159,6 +159,9 @@ absl::StatusOr<HttpResponse> DbService::AddSignature(const HttpRequest& request,
   const absl::StatusOr<Added> added =
       store_->AddSignature(id, {.attestor = name, .signature = *signature});
   if (!added.ok()) return added.status();
+  if (*added == Added::kNew) {
+    troth::Log(troth::LogLevel::kInfo, "signature stored", {{"attestor", name}, {"packet", id}});
+  }
   return Show(id, *added == Added::kNew ? 201 : 200);
 }
 

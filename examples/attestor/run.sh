@@ -282,7 +282,7 @@ check "a packet from an attestor: $status" answered 403 '[troth:role_not_allowed
 
 headline "The attestors sign"
 said=$(in_folder three "$programs/attestor" --config attestor.toml --once 2>&1) || :
-check "three, once: $(tail -n 1 <<<"$said")" has "$said" 'three.attestors.example signed 1 packets'
+check "three, once: $(tail -n 1 <<<"$said")" has "$said" 'three.attestors.example signed 1 packet'
 call "$alice" "/packets/$packet"
 check "one of two that are needed: confirmed is $(jq -r .confirmed <<<"$body")" answered 200 '"confirmed":false'
 for each in one two; do start "$each" in_folder "$each" "$programs/attestor" --config attestor.toml; done
@@ -355,10 +355,10 @@ if ((stay)); then
 Everything stays up until Ctrl-C. In another terminal:
 
 cd $work
-curl --cacert root.pem --connect-to db.example:443:127.0.0.1:$port --cert $alice.crt --key $alice.key https://db.example/packets/confirmed | jq
-curl --cacert root.pem --connect-to db.example:443:127.0.0.1:$port --cert $relay.crt --key $relay.key \\
+curl -sS --cacert root.pem --connect-to db.example:443:127.0.0.1:$port --cert $alice.crt --key $alice.key https://db.example/packets/confirmed | jq
+curl -sS --cacert root.pem --connect-to db.example:443:127.0.0.1:$port --cert $relay.crt --key $relay.key \\
     --json '{"source": "aleo", "destination": "ethereum", "sequence": $((sequence + 1)), "message": "by hand"}' https://db.example/packets
-curl --cacert root.pem --connect-to db.example:443:127.0.0.1:$port https://db.example/packets/confirmed          # refused
+curl -sS --cacert root.pem --connect-to db.example:443:127.0.0.1:$port https://db.example/packets/confirmed          # refused
 tail -f one.log two.log policy.log db-service.log
 $troth certificates list --data authority
 END

@@ -13,11 +13,18 @@ import unittest
 from troth_testing import BINARY_DIR, SOURCE_DIR, TestCase, openssl, run, tool, troth
 
 EXAMPLE = SOURCE_DIR / "examples" / "attestor"
+PROGRAMS = {name: BINARY_DIR / name for name in ("attestor", "db_service")}
+
+
+def need_programs(test):
+    if not all(os.access(path, os.X_OK) for path in PROGRAMS.values()):
+        test.skipTest("built without the examples")
 
 
 class Story(TestCase):
     def setUp(self):
         super().setUp()
+        need_programs(self)
         for name in ("curl", "jq", "openssl", "flock"):
             tool(name)
         if not os.access("/usr/sbin/nginx", os.X_OK):
@@ -87,9 +94,7 @@ class Story(TestCase):
 class Programs(TestCase):
     def setUp(self):
         super().setUp()
-        self.programs = {name: BINARY_DIR / name for name in ("attestor", "db_service")}
-        if not all(os.access(path, os.X_OK) for path in self.programs.values()):
-            self.skipTest("built without the examples")
+        need_programs(self)
         pki = self.folder / "pki"
         self.ca = ("ca", "--depot-path", pki)
         troth(*self.ca, "init", "--common-name", "ca", "--curve", "P-256", "--passphrase", "")
@@ -134,23 +139,23 @@ class Programs(TestCase):
                 ("polling_interval", "1s", "configuration_invalid")):
             with self.subTest(name, value=value):
                 self.attestor_toml(**{name: value})
-                done = run(self.programs["attestor"], "--config", "attestor.toml", cwd=self.folder, check=False)
+                done = run(PROGRAMS["attestor"], "--config", "attestor.toml", cwd=self.folder, check=False)
                 self.assertNotIn(done.returncode, (0, 1))
                 self.assertIn(f"[{reason}]", done.stderr)
                 self.assertIn("fix: ", done.stderr)
                 # The file, or the key of the configuration.
                 self.assertRegex(done.stderr, rf"{re.escape(value)}|\"{name}\"")
         self.attestor_toml(attestor_certificate="pki/nobody.crt", attestor_key="pki/nobody.key")
-        done = run(self.programs["attestor"], "--config", "attestor.toml", cwd=self.folder, check=False)
+        done = run(PROGRAMS["attestor"], "--config", "attestor.toml", cwd=self.folder, check=False)
         self.assertIn("[names_missing]", done.stderr)
 
     def test_an_attestor_waits_for_a_service_that_is_away(self):
         self.attestor_toml()
-        once = run(self.programs["attestor"], "--config", "attestor.toml", "--once", cwd=self.folder, check=False)
+        once = run(PROGRAMS["attestor"], "--config", "attestor.toml", "--once", cwd=self.folder, check=False)
         self.assertEqual(once.returncode, 69)
         self.assertIn("[connection_failed]", once.stderr)
         with open(self.folder / "log", "w") as log:
-            process = subprocess.Popen([self.programs["attestor"], "--config", "attestor.toml"], cwd=self.folder, stderr=log,
+            process = subprocess.Popen([PROGRAMS["attestor"], "--config", "attestor.toml"], cwd=self.folder, stderr=log,
                                        stdout=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + 10
@@ -175,7 +180,7 @@ class Programs(TestCase):
                 lines = [f"{name} = {value}" for name, value in {**good, **change}.items()]
                 lines += ["[attestors]", f'"one.attestors.example" = "{key}"']
                 (self.folder / "db.toml").write_text("\n".join(lines))
-                done = run(self.programs["db_service"], "--config", "db.toml", cwd=self.folder, check=False)
+                done = run(PROGRAMS["db_service"], "--config", "db.toml", cwd=self.folder, check=False)
                 self.assertNotIn(done.returncode, (0, 1))
                 self.assertIn(f"[{reason}]", done.stderr)
                 self.assertIn("fix: ", done.stderr)
