@@ -31,8 +31,10 @@ class RotatingClient {
   absl::StatusOr<troth::HttpResponse> Send(const troth::HttpClientRequest& request) {
     std::shared_ptr<const troth::Identity> newest = source_->Current();
     if (newest != identity_) {
-      auto client = troth::HttpClient::Create(
-          {.trust = {.bundle = newest->trust_bundle()}, .identity = newest});
+      troth::HttpClientOptions options;
+      options.trust.bundle = newest->trust_bundle();
+      options.identity = newest;
+      auto client = troth::HttpClient::Create(std::move(options));
       if (!client.ok()) return client.status();
       client_ = *std::move(client);
       identity_ = std::move(newest);
