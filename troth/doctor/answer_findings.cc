@@ -115,6 +115,8 @@ class AnswerFindings {
   // A guard's refusal, or what else came with a reason.
   void AddRefusal(const absl::Status& status) {
     Finding finding = FaultOf(status, case_.subject());
+    constexpr size_t kLongest = 600;
+    finding.title = Printable(finding.title, kLongest);  // it is the server's text
     if (IsOfNoMatter(finding.reason)) {
       finding.severity = Severity::kWarning;
       finding.fix =

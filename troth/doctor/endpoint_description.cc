@@ -53,7 +53,10 @@ class Description {
 
   void Run() {
     if (!facts_.address.has_value()) return;
-    Say("address", facts_.address->ToString());
+    std::string others;
+    for (const OtherAddress& other : facts_.others) others += ", " + other.address.ToString();
+    Say("address",
+        facts_.address->ToString() + (others.empty() ? "" : "; also" + others.substr(1)));
     const TlsProbe& tls = case_.furthest();
     if (tls.version.empty()) return;
     Say("protocol", tls.version + " with " + tls.cipher +

@@ -10,9 +10,9 @@
 namespace troth {
 namespace {
 
-void ExamineChainOf(const EndpointCase& what, Diagnosis& diagnosis) {
-  const TlsProbe& probe = what.furthest();
-  if (!probe.chain_status.ok()) diagnosis.Add(FaultOf(probe.chain_status, what.subject()));
+void ExamineChainOf(const EndpointCase& what, const TlsProbe& probe, const std::string& subject,
+                    Diagnosis& diagnosis) {
+  if (!probe.chain_status.ok()) diagnosis.Add(FaultOf(probe.chain_status, subject));
   if (probe.chain.empty()) return;
   std::vector<Certificate> loose;
   if (what.files.credentials.has_value()) {
@@ -20,7 +20,7 @@ void ExamineChainOf(const EndpointCase& what, Diagnosis& diagnosis) {
       if (certificate.is_ca()) loose.push_back(certificate);
     }
   }
-  ExamineServerChain({.subject = what.subject(),
+  ExamineServerChain({.subject = subject,
                       .chain = probe.chain,
                       .trust = what.files.trust,
                       .crls = what.files.crls,
@@ -30,6 +30,24 @@ void ExamineChainOf(const EndpointCase& what, Diagnosis& diagnosis) {
                       .now = what.options.now,
                       .warn_before = what.options.warn_before},
                      diagnosis);
+}
+
+// Other servers behind the same name: what differs from the first.
+void ExamineOthers(const EndpointCase& what, Diagnosis& diagnosis) {
+  for (const OtherAddress& other : what.facts.others) {
+    const std::string subject = what.subject() + " at " + other.address.ToString();
+    if (other.tls.chain.empty()) {
+      diagnosis.Add({.severity = Severity::kFault,
+                     .reason = Reason::kHandshakeFailed,
+                     .subject = subject,
+                     .title = "this address of the name does not answer with TLS, another does",
+                     .expected = "a handshake as at " + what.facts.address->ToString(),
+                     .got = other.tls.end == TlsEnd::kTimedOut ? "silence" : "no handshake",
+                     .fix = "mend the server there, or take its address out of the name"});
+    } else if (other.tls.chain != what.furthest().chain) {
+      ExamineChainOf(what, other.tls, subject, diagnosis);
+    }
+  }
 }
 
 }  // namespace
@@ -44,7 +62,8 @@ Diagnosis ExamineEndpoint(const Endpoint& endpoint, const EndpointOptions& optio
   DescribeEndpoint(what, diagnosis);
   AddConnectionFindings(what, diagnosis);
   AddAdmissionFindings(what, diagnosis);
-  ExamineChainOf(what, diagnosis);
+  ExamineChainOf(what, what.furthest(), what.subject(), diagnosis);
+  ExamineOthers(what, diagnosis);
   AddAnswerFindings(what, diagnosis);
   diagnosis.Sort();
   return diagnosis;

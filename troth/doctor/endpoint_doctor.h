@@ -45,6 +45,8 @@ struct EndpointOptions {
   std::vector<std::string> crls = {};
   // Whom to expect, and to ask for, in place of the host.
   std::optional<AlternativeName> server_name = {};
+  // IP addresses of the host, when they are known otherwise; empty: it is looked up.
+  std::vector<std::string> addresses = {};
   // For everything together: what is not known by then is not in the answer.
   std::chrono::milliseconds timeout{10'000};
   // Warns of a certificate that ends within this, but never before the last third of its life.
@@ -59,8 +61,10 @@ struct EndpointOptions {
 };
 
 // Resolves, connects, makes handshakes as a client of today does, with and without our certificate,
-// asks for something, and says what all of it means. Without a trust bundle the chain is judged by
-// the authorities of the system; when they do not know it, by itself, with a warning.
+// asks for something, and says what all of it means. The first address of the host that takes a
+// connection is examined; of the others, up to seven, the chain only. Without a trust bundle the
+// chain is judged by the authorities of the system; when they do not know it, by itself, with a
+// warning.
 //
 // Ends within the timeout, but for the last moments of a call's caller, whatever the other side
 // does, and remembers no more than some hundred kilobytes of what it says. Changes nothing; the

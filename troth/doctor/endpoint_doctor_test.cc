@@ -342,6 +342,30 @@ TEST(EndpointDoctorTest, WithoutATrustBundleTheChainIsJudgedByItself) {
   EXPECT_TRUE(Seen(diagnosis, "judged by").starts_with("the authorities of this system (1 in "));
 }
 
+TEST(EndpointDoctorTest, EveryAddressOfTheNameIsLookedAt) {
+  Wanted expired = ServerLeaf();
+  expired.from = kNow - 100 * kDay;
+  expired.to = kNow - kDay;
+  const TlsServer good({.chain = {Make(ServerLeaf())}});
+  const TlsServer old({.chain = {Make(expired)}}, 2, good.port());
+  const TcpServer mute([](const Visitor& visitor) { visitor.Receive(); }, 3, good.port());
+  Client client;
+  client.Trust({Make(OldRoot())});
+  // Nobody listens at the last.
+  client.options.addresses = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"};
+  const Diagnosis diagnosis = client.Examine(good.port(), "localhost");
+  const std::string subject = "localhost:" + std::to_string(good.port()) + " at 127.0.0.";
+  std::vector<std::string> subjects;
+  for (const Finding& finding : diagnosis.findings) {
+    if (finding.severity == Severity::kFault)
+      subjects.push_back(finding.subject.substr(0, subject.size() + 1));
+  }
+  EXPECT_EQ(Faults(diagnosis), (Codes{"certificate_expired", "handshake_failed"}))
+      << Text(diagnosis);
+  EXPECT_EQ(subjects, (std::vector<std::string>{subject + "2", subject + "3"}));
+  EXPECT_NE(Text(diagnosis).find("note connection_failed"), std::string::npos) << Text(diagnosis);
+}
+
 struct ClientCase {
   std::string name;
   TlsServerOptions server;
@@ -609,7 +633,7 @@ TEST(EndpointDoctorTest, WhatACallSaysIsJudged) {
            {absl::UnimplementedError("unknown service"), {}},
            {absl::NotFoundError("unknown service"), {}},
            {MakeError(Reason::kRoleNotAllowed, "you may not"), {"role_not_allowed"}},
-           {MakeError(Reason::kRuleDenied, "you may not"), {"rule_denied"}},
+           {MakeError(Reason::kRuleDenied, "you may \x1b[2J not"), {"rule_denied"}},
            {MakeError(Reason::kNoRuleMatches, "nobody may"), {}, {"no_rule_matches"}},
            {MakeError(Reason::kPeerNotAuthenticated, "who"), {"peer_not_authenticated"}},
            {absl::PermissionDeniedError("no"), {"role_not_allowed"}},
@@ -625,6 +649,7 @@ TEST(EndpointDoctorTest, WhatACallSaysIsJudged) {
     const Diagnosis diagnosis = client.Examine(server.port());
     EXPECT_EQ(Faults(diagnosis), one.faults) << one.status << Text(diagnosis);
     EXPECT_EQ(Warnings(diagnosis), one.warnings) << one.status << Text(diagnosis);
+    EXPECT_EQ(Text(diagnosis).find('\x1b'), std::string::npos);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "troth/doctor/endpoint_survey_internal.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "troth/base/reason.h"
@@ -33,7 +34,7 @@ class Surveying {
 
   EndpointFacts Run() {
     facts_.shows_certificate = credentials_ != nullptr;
-    facts_.resolved = Resolve(endpoint_, At(1, 3));
+    facts_.resolved = Addresses();
     if (!Reach()) return std::move(facts_);
     if (facts_.tls.handshake_done) {
       SettleSilence(facts_.tls, credentials_);
@@ -41,6 +42,7 @@ class Surveying {
       if (facts_.tls.certificate_requested && credentials_ != nullptr) AskWithoutCertificate();
       if (options_.call != nullptr && AdmissionOf(facts_.tls) != Admission::kNo) Call();
       LookForOldVersions();
+      LookAtOthers();
       return std::move(facts_);
     }
     if (facts_.tls.alert == kNoApplicationProtocol) {
@@ -54,6 +56,17 @@ class Surveying {
   }
 
  private:
+  Resolved Addresses() const {
+    if (options_.addresses.empty()) return Resolve(endpoint_, At(1, 3));
+    Resolved all;
+    for (const std::string& address : options_.addresses) {
+      Resolved one = Resolve({.host = address, .port = endpoint_.port}, At(1, 3));
+      std::ranges::move(one.addresses, std::back_inserter(all.addresses));
+      if (!one.error.empty()) all.error = one.error;
+    }
+    return all;
+  }
+
   // This share of what is left of the time.
   Deadline At(int part, int of) const {
     const auto now = steady_clock::now();
@@ -165,6 +178,25 @@ class Surveying {
   void LookForOldVersions() {
     if (IsOver()) return;
     facts_.old = Probe(nullptr, {}, TlsVersions::kOld);
+  }
+
+  // Several servers may be behind one name, and one of them may be left behind.
+  void LookAtOthers() {
+    const std::vector<SocketAddress>& addresses = facts_.resolved.addresses;
+    const size_t first = facts_.unreachable.size() + 1;  // after the one that was examined
+    for (size_t i = first; i < addresses.size() && !IsOver(); ++i) {
+      const int left = static_cast<int>(addresses.size() - i);
+      TlsProbe probe = ProbeAt(
+          addresses[i], At(1, left),
+          {.alpn = {std::string(kAlpnH2), std::string(kAlpnHttp1)}, .credentials = credentials_});
+      if (probe.end == TlsEnd::kNoSocket) {
+        facts_.unreachable.push_back({.address = addresses[i],
+                                      .timed_out = probe.socket == Socket::State::kTimedOut,
+                                      .error = probe.error});
+      } else {
+        facts_.others.push_back({.address = addresses[i], .tls = std::move(probe)});
+      }
+    }
   }
 
   // The handshake did not get far: what else may it be?

@@ -20,6 +20,12 @@ struct Unreachable {
   int error = 0;  // errno
 };
 
+// Another address of the name, to which a handshake was tried.
+struct OtherAddress {
+  SocketAddress address;
+  TlsProbe tls;
+};
+
 struct EndpointFacts {
   Resolved resolved;
   std::vector<Unreachable> unreachable;
@@ -30,7 +36,8 @@ struct EndpointFacts {
   std::optional<TlsProbe> http1;         // asked in HTTP/1.1, where `tls` was in HTTP/2
   std::optional<TlsProbe> old;           // with TLS 1.0 and 1.1
   std::optional<TlsProbe> without_alpn;  // where the server has no protocol of ours
-  std::optional<PlainProbe> plain;       // where the port does not speak TLS
+  std::vector<OtherAddress> others;
+  std::optional<PlainProbe> plain;  // where the port does not speak TLS
   std::optional<absl::StatusOr<std::string>> call;
 };
 

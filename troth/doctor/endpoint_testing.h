@@ -66,11 +66,13 @@ class TcpServer {
  public:
   using Serve = std::function<void(const Visitor&)>;
 
-  explicit TcpServer(Serve serve) : serve_(std::move(serve)) {
+  // On a free port of 127.0.0.1, or where it is told: 127.0.0.`host` and `port`.
+  explicit TcpServer(Serve serve, int host = 1, std::uint16_t port = 0) : serve_(std::move(serve)) {
     listening_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<unsigned>(host) - 1);
+    address.sin_port = htons(port);
     socklen_t size = sizeof(address);
     EXPECT_EQ(bind(listening_, reinterpret_cast<sockaddr*>(&address), size), 0);
     EXPECT_EQ(listen(listening_, 16), 0);
@@ -158,10 +160,11 @@ struct TlsServerOptions {
 // A TLS server of OpenSSL.
 class TlsServer {
  public:
-  explicit TlsServer(TlsServerOptions options)
+  explicit TlsServer(TlsServerOptions options, int host = 1, std::uint16_t port = 0)
       : options_(std::move(options)), context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
     Prepare();
-    tcp_ = std::make_unique<TcpServer>([this](const Visitor& visitor) { Serve(visitor); });
+    tcp_ =
+        std::make_unique<TcpServer>([this](const Visitor& visitor) { Serve(visitor); }, host, port);
   }
   std::uint16_t port() const { return tcp_->port(); }
   size_t visitors() const { return tcp_->visitors(); }
