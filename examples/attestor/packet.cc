@@ -1,6 +1,6 @@
 #include "examples/attestor/packet.h"
 
-#include <algorithm>
+#include <string_view>
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
@@ -11,12 +11,10 @@ namespace {
 
 constexpr size_t kMaxChainName = 32;
 
-bool IsOneOf(char c, std::string_view allowed) { return allowed.find(c) != std::string_view::npos; }
-
 absl::Status CheckChain(std::string_view part, std::string_view name) {
   constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
   if (!name.empty() && name.size() <= kMaxChainName &&
-      std::ranges::all_of(name, [&](char c) { return IsOneOf(c, kAllowed); })) {
+      name.find_first_not_of(kAllowed) == std::string_view::npos) {
     return absl::OkStatus();
   }
   return troth::MakeError(troth::Reason::kParameterInvalid,
@@ -59,11 +57,6 @@ std::string SignedText(const Packet& packet) {
 
 std::string PacketId(const Packet& packet) {
   return troth::FormatFingerprint(troth::Sha256(SignedText(packet)));
-}
-
-bool IsPacketId(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) { return IsOneOf(c, "0123456789abcdef"); });
 }
 
 }  // namespace attestor

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -28,6 +27,5 @@ std::string SignedText(const Packet& packet);
 
 // What the packet is called: SHA-256 of SignedText, 64 hexadecimal digits.
 std::string PacketId(const Packet& packet);
-bool IsPacketId(std::string_view text);
 
 }  // namespace attestor
