@@ -101,6 +101,15 @@ std::vector<Case> Cases() {
          p.Give("bundle.pem", {Make(Root("root")), Make(Root("other")), Make(pinned)});
        },
        {}},
+      {"ATrustBundleThatPinsALeafOfItsRoot",
+       [](Patient& p) {
+         Wanted pinned = Server();
+         pinned.subject = "pinned";
+         p.Give("server.pem", {Make(Server())});
+         p.GiveKey("server.key", "leaf");
+         p.Give("ca.pem", {Make(Root("root")), Make(pinned)});
+       },
+       {}},
       {"AnEncryptedKeyOfACa",
        [](Patient& p) {
          GiveRoot(p);
@@ -236,6 +245,12 @@ std::vector<Case> Cases() {
        [](Patient& p) {
          p.Give("server.pem", {Make(Root("root")), Make(Server())});
          p.GiveKey("server.key", "leaf");
+         GiveRoot(p);
+       },
+       {"key_mismatch server.pem"}},
+      {"RootInTheLeafsPlaceWithoutTheKey",
+       [](Patient& p) {
+         p.Give("server.pem", {Make(Root("root")), Make(Server())});
          GiveRoot(p);
        },
        {"key_mismatch server.pem"}},

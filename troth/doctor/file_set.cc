@@ -55,12 +55,21 @@ std::optional<size_t> FileSet::LeafOf(const ExaminedFile& file) const {
 }
 
 // Whether the file's leaves, of which nobody here has the key, are there to be trusted: behind a
-// CA, and among CAs that have nothing to do with them.
+// CA, while another file has the leaf that is served, or among CAs that have nothing to do with
+// them.
 bool FileSet::IsPinning(const ExaminedFile& file, size_t leaf) const {
   const std::vector<Certificate>& all = file.certificates;
   if (file.has_some_key() || IsLeaf(all.front()) || KeyOf(all[leaf].public_key()) != nullptr ||
       std::ranges::none_of(all, [this](const Certificate& c) { return IsRoot(c); })) {
     return false;
+  }
+  const auto is_served = [this](const Certificate& certificate) {
+    return IsLeaf(certificate) && KeyOf(certificate.public_key()) != nullptr;
+  };
+  if (std::ranges::any_of(files_, [&](const ExaminedFile& other) {
+        return std::ranges::any_of(other.certificates, is_served);
+      })) {
+    return true;
   }
   // The CAs on the way up from the leaf, by name.
   std::vector<bool> above(all.size());
