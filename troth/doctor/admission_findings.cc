@@ -3,9 +3,10 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/doctor/certificate_role_internal.h"
 #include "troth/doctor/endpoint_findings_internal.h"
-#include "troth/doctor/file_set_internal.h"
 #include "troth/http/client_failure_internal.h"
+#include "troth/pki/description.h"
 
 namespace troth {
 namespace {
@@ -22,19 +23,6 @@ constexpr int kCertificateRequired = 116;
 Admission Combined(const TlsProbe& probe, const std::optional<TlsProbe>& http1) {
   if (http1.has_value() && AdmissionOf(*http1) == Admission::kNo) return Admission::kNo;
   return AdmissionOf(probe);
-}
-
-std::string IssuersOf(const std::vector<DistinguishedName>& names) {
-  constexpr size_t kMost = 5;
-  std::vector<std::string> out;
-  for (const DistinguishedName& name : names) {
-    if (out.size() == kMost) {
-      out.push_back("... (" + std::to_string(names.size()) + " in all)");
-      break;
-    }
-    out.push_back("'" + Printable(name.ToString()) + "'");
-  }
-  return Join(out, " or ");
 }
 
 class AdmissionFindings {
@@ -81,13 +69,12 @@ class AdmissionFindings {
 
   std::string ExpectedIssuers() const {
     return Accepted().empty() ? "a client certificate that the server accepts"
-                              : "a client certificate of " + IssuersOf(Accepted());
+                              : "a client certificate of " + ListedNames(Accepted(), " or ");
   }
 
   std::string Ours() const {
     const std::vector<Certificate>& chain = case_.files.credentials->chain;
-    return "the certificate " + Called(chain.front()) + " of '" +
-           Printable(chain.back().issuer().ToString()) + "'" +
+    return "the certificate " + Called(chain.front()) + " of " + Quoted(chain.back().issuer()) +
            (chain.size() > 1 ? " with " + std::to_string(chain.size() - 1) + " more" : "");
   }
 
@@ -203,6 +190,19 @@ class AdmissionFindings {
 };
 
 }  // namespace
+
+std::string ListedNames(const std::vector<DistinguishedName>& names, std::string_view separator) {
+  constexpr size_t kMost = 5;
+  std::vector<std::string> out;
+  for (const DistinguishedName& name : names) {
+    if (out.size() == kMost) {
+      out.push_back("... (" + std::to_string(names.size()) + " in all)");
+      break;
+    }
+    out.push_back(Quoted(name));
+  }
+  return Join(out, separator);
+}
 
 Admission AdmissionOf(const EndpointFacts& facts) { return Combined(facts.tls, facts.http1); }
 

@@ -2,8 +2,9 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/doctor/certificate_role_internal.h"
 #include "troth/doctor/endpoint_findings_internal.h"
-#include "troth/doctor/file_set_internal.h"
+#include "troth/pki/description.h"
 
 namespace troth {
 namespace {
@@ -77,10 +78,9 @@ class Description {
     const std::string names = NamesOf(leaf);
     Say("certificate", Called(leaf) + (names.empty() ? "" : " for " + names) + " until " +
                            FormatTime(leaf.validity().not_after));
-    const bool has_root = IsRootCertificate(chain.back());
-    Say("chain",
-        Listed(chain, ", then ") +
-            (has_root ? "" : ", issued by '" + Printable(chain.back().issuer().ToString()) + "'"));
+    const bool has_root = IsRoot(chain.back());
+    Say("chain", Listed(chain, ", then ") +
+                     (has_root ? "" : ", issued by " + Quoted(chain.back().issuer())));
     Say("judged by", JudgedBy(case_.files.trust));
   }
 
@@ -98,16 +98,7 @@ class Description {
     Say("client certificate", what);
     const std::vector<DistinguishedName>& accepted = facts_.tls.accepted_authorities;
     if (!facts_.tls.certificate_requested) return;
-    constexpr size_t kMost = 5;
-    std::vector<std::string> names;
-    for (const DistinguishedName& name : accepted) {
-      if (names.size() == kMost) {
-        names.push_back("... (" + std::to_string(accepted.size()) + " in all)");
-        break;
-      }
-      names.push_back("'" + Printable(name.ToString()) + "'");
-    }
-    Say("accepted authorities", names.empty() ? "none named" : Join(names, ", "));
+    Say("accepted authorities", accepted.empty() ? "none named" : ListedNames(accepted, ", "));
   }
 
   void SayAnswer() {

@@ -1,6 +1,11 @@
 // What was seen of an endpoint, in words: what it is, and what is wrong with it.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "troth/doctor/client_files_internal.h"
 #include "troth/doctor/diagnosis.h"
 #include "troth/doctor/endpoint_doctor.h"
@@ -26,6 +31,9 @@ enum class ClientCertificateWish { kUnknown, kNone, kOptional, kRequired };
 ClientCertificateWish WishOf(const EndpointFacts& facts);
 // Whether the client of this case was let in, as far as TLS and nginx say.
 Admission AdmissionOf(const EndpointFacts& facts);
+
+// "'CN=a', 'CN=b'"; short when there are many.
+std::string ListedNames(const std::vector<DistinguishedName>& names, std::string_view separator);
 
 // Adds to diagnosis.recognised what the endpoint is.
 void DescribeEndpoint(const EndpointCase& what, Diagnosis& diagnosis);

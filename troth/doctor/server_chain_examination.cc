@@ -5,7 +5,8 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
-#include "troth/doctor/file_set_internal.h"
+#include "troth/doctor/certificate_role_internal.h"
+#include "troth/pki/description.h"
 #include "troth/pki/path_validation.h"
 
 namespace troth {
@@ -59,7 +60,7 @@ class Examination {
     JudgeUsage();
     JudgeListed();
     if (IsPinned()) return;
-    if (!IsLeafCertificate(leaf_)) return JudgeAuthorityAsLeaf();
+    if (FindRole(leaf_) != Role::kLeaf) return JudgeAuthorityAsLeaf();
     if (leaf_.subject().Matches(leaf_.issuer())) return JudgeSelfIssued();
     ExamineServerTrust(chain_, usage_, diagnosis_);
   }
@@ -88,7 +89,7 @@ class Examination {
              .got = Listed(sent, ", then "),
              .fix = "in the server's certificate file put the leaf first, then its issuer, and so "
                     "on; leave out the root"});
-    } else if (order_.size() < sent.size() && IsRootCertificate(sent.back())) {
+    } else if (order_.size() < sent.size() && IsRoot(sent.back())) {
       Add(Severity::kNote, Reason::kIssuerUnknown,
           {.title = "the server sends its root too, which clients have or do not trust",
            .fix = "leave it out: it only makes every handshake longer"});
@@ -121,10 +122,7 @@ class Examination {
       diagnosis_.Add(std::move(finding));
     }
     const SignatureAlgorithm algorithm = certificate.signature_algorithm();
-    const bool weak = algorithm == SignatureAlgorithm::kRsaSha1 ||
-                      algorithm == SignatureAlgorithm::kEcdsaSha1 ||
-                      algorithm == SignatureAlgorithm::kOther;
-    if (!weak || certificate.subject().Matches(certificate.issuer())) return;
+    if (!IsRefused(algorithm) || certificate.subject().Matches(certificate.issuer())) return;
     Fault(
         Reason::kAlgorithmNotAllowed,
         {.title = "the signature of " + Called(certificate) + " is made with " +
@@ -171,7 +169,7 @@ class Examination {
     } else if (!is_covered) {
       Add(Severity::kWarning, Reason::kRevocationUnknown,
           {.title = "no revocation list covers the server's certificate, which nginx would refuse",
-           .expected = "a list of '" + Printable(leaf_.issuer().ToString()) + "'",
+           .expected = "a list of " + Quoted(leaf_.issuer()),
            .got = "lists of other authorities"});
     }
   }
@@ -207,15 +205,7 @@ class Examination {
 
 }  // namespace
 
-bool IsLeafCertificate(const Certificate& certificate) {
-  if (!certificate.is_ca()) return true;
-  // Of version 1, and given its CA's name.
-  return !certificate.basic_constraints().has_value() && !certificate.IsSelfSigned();
-}
-
-bool IsRootCertificate(const Certificate& certificate) {
-  return certificate.is_ca() && certificate.IsSelfSigned();
-}
+bool IsRoot(const Certificate& certificate) { return FindRole(certificate) == Role::kRoot; }
 
 std::string Listed(const std::vector<Certificate>& certificates, std::string_view separator) {
   constexpr size_t kMost = 5;
@@ -237,20 +227,8 @@ bool HasFault(const Diagnosis& diagnosis, Reason reason) {
 }
 
 std::vector<Certificate> InRightOrder(const std::vector<Certificate>& chain) {
-  std::vector<Certificate> order = {chain.front()};
-  for (bool found = true; found;) {
-    found = false;
-    for (const Certificate& next : chain) {
-      if (!next.is_ca() || IsRootCertificate(next) ||
-          !next.subject().Matches(order.back().issuer()) ||
-          std::ranges::find(order, next) != order.end()) {
-        continue;
-      }
-      order.push_back(next);
-      found = true;
-      break;
-    }
-  }
+  std::vector<Certificate> order;
+  for (const size_t at : RightOrder(chain, 0)) order.push_back(chain[at]);
   return order;
 }
 

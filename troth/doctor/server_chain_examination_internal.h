@@ -43,10 +43,8 @@ struct ServerChain {
 // such place, and a root, is left out.
 std::vector<Certificate> InRightOrder(const std::vector<Certificate>& chain);
 
-// Whether it is meant for a server, not for issuing.
-bool IsLeafCertificate(const Certificate& certificate);
-// A CA that its own key signed.
-bool IsRootCertificate(const Certificate& certificate);
+// A CA that signs itself.
+bool IsRoot(const Certificate& certificate);
 // "'CN=a', then 'CN=b'"; short when there are many.
 std::string Listed(const std::vector<Certificate>& certificates, std::string_view separator);
 // Whether a fault with this reason is known already.

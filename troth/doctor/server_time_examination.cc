@@ -2,8 +2,9 @@
 #include <utility>
 
 #include "troth/base/reason.h"
-#include "troth/doctor/file_set_internal.h"
+#include "troth/doctor/certificate_role_internal.h"
 #include "troth/doctor/server_chain_examination_internal.h"
+#include "troth/pki/description.h"
 
 namespace troth {
 namespace {
@@ -40,7 +41,7 @@ void ExamineServerTime(const ServerChain& chain, const Certificate& certificate,
   };
   const Validity& validity = certificate.validity();
   const std::string name = (certificate == chain.chain.front() ? "the server's certificate "
-                            : IsRootCertificate(certificate)   ? "the root CA "
+                            : IsRoot(certificate)              ? "the root CA "
                                                                : "the intermediate CA ") +
                            Called(certificate) + where;
   const std::string now = "it is " + FormatTime(chain.now) + " by this machine's clock";

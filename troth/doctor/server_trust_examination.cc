@@ -4,8 +4,9 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
-#include "troth/doctor/file_set_internal.h"
+#include "troth/doctor/certificate_role_internal.h"
 #include "troth/doctor/server_chain_examination_internal.h"
+#include "troth/pki/description.h"
 
 namespace troth {
 namespace {
@@ -36,7 +37,7 @@ class TrustExamination {
     const std::vector<Certificate>& known = chain_.trust.certificates;
     if (chain_.trust.kind == ClientTrust::Kind::kGiven) {
       std::vector<Certificate> roots;
-      std::ranges::copy_if(known, std::back_inserter(roots), IsRootCertificate);
+      std::ranges::copy_if(known, std::back_inserter(roots), IsRoot);
       const bool rootless = roots.empty();
       if (Accepts(rootless ? known : roots) && rootless && path_.size() > 1) {
         JudgeRootlessTrust(path_.back());
@@ -60,7 +61,7 @@ class TrustExamination {
 
   void JudgeByItself() {
     std::vector<Certificate> top;
-    std::ranges::copy_if(chain_.chain, std::back_inserter(top), IsRootCertificate);
+    std::ranges::copy_if(chain_.chain, std::back_inserter(top), IsRoot);
     if (top.empty() && order_.size() > 1) top.push_back(order_.back());
     Add(Severity::kWarning, Reason::kIssuerUnknown,
         {.title = std::string(chain_.trust.kind == ClientTrust::Kind::kSystem
@@ -68,8 +69,8 @@ class TrustExamination {
                                   : "no trust bundle was given, and this system has none") +
                   ", so the chain was judged by itself, and whether it is trusted is not known",
          .expected = "the authority that signed it: --trust-bundle FILE",
-         .got = top.empty() ? "only the certificate of '" + Printable(leaf_.issuer().ToString()) +
-                                  "', without that authority"
+         .got = top.empty() ? "only the certificate of " + Quoted(leaf_.issuer()) +
+                                  ", without that authority"
                             : "a chain that ends with " + Called(top.back()),
          .fix = "give the trust bundle that the clients of this server use"});
     if (!top.empty()) Accepts(top);
@@ -146,7 +147,7 @@ class TrustExamination {
     std::vector<Certificate> all = Others();
     all.insert(all.end(), chain_.loose.begin(), chain_.loose.end());
     for (const Certificate& certificate : chain_.trust.certificates) {
-      if (certificate.is_ca() && !IsRootCertificate(certificate)) all.push_back(certificate);
+      if (certificate.is_ca() && !IsRoot(certificate)) all.push_back(certificate);
     }
     PathOptions without_lists = options;
     const std::vector<Crl> no_lists;
@@ -172,8 +173,8 @@ class TrustExamination {
 
   void AddUnknownIssuer() {
     const Certificate& last = order_.back();
-    const std::string issuer = "'" + Printable(last.issuer().ToString()) + "'";
-    const bool root_sent = IsRootCertificate(chain_.chain.back());
+    const std::string issuer = Quoted(last.issuer());
+    const bool root_sent = IsRoot(chain_.chain.back());
     const std::string where =
         chain_.trust.called.empty() ? "trusted" : "in " + Printable(chain_.trust.called);
     Fault(Reason::kIssuerUnknown,
@@ -195,7 +196,7 @@ class TrustExamination {
          .subject = chain_.trust.called,
          .title = "the trust bundle holds an intermediate without its root: nginx, curl and most "
                   "TLS libraries do not trust an intermediate alone",
-         .expected = "the root '" + Printable(anchor.issuer().ToString()) + "'",
+         .expected = "the root " + Quoted(anchor.issuer()),
          .got = "only " + Called(anchor) + ", which the root issued",
          .fix = "add the root's certificate to the trust bundle"});
   }
