@@ -35,27 +35,37 @@ absl::StatusOr<troth::PrivateKey> ReadSigningKey(const std::string& path) {
 }  // namespace
 
 Attestor::Attestor(AttestorConfig config, std::function<bool()> give_up,
-                   troth::PrivateKey signing_key, std::shared_ptr<troth::IdentitySource> identity)
+                   troth::PrivateKey signing_key, std::shared_ptr<troth::IdentitySource> source,
+                   std::unique_ptr<troth::HttpClient> client)
     : config_(std::move(config)),
       give_up_(std::move(give_up)),
       signing_key_(std::move(signing_key)),
-      source_(std::move(identity)) {}
+      source_(std::move(source)),
+      client_(std::move(client)) {}
 
 absl::StatusOr<std::unique_ptr<Attestor>> Attestor::Create(AttestorConfig config,
                                                            std::function<bool()> give_up) {
   absl::StatusOr<troth::PrivateKey> signing_key = ReadSigningKey(config.signing_key);
   if (!signing_key.ok()) return signing_key.status();
-  auto identity = troth::IdentitySource::WatchFiles({.certificate = config.attestor_certificate,
-                                                     .private_key = config.attestor_key,
-                                                     .trust_bundle = config.ca_certificate});
-  if (!identity.ok()) return identity.status();
+  auto source = troth::IdentitySource::WatchFiles({.certificate = config.attestor_certificate,
+                                                   .private_key = config.attestor_key,
+                                                   .trust_bundle = config.ca_certificate});
+  if (!source.ok()) return source.status();
+  troth::HttpClientOptions options;
+  options.identity_source = *source;
+  options.user_agent = "attestor";
+  options.server_name = config.server_name;
+  options.give_up = give_up;
+  auto client = troth::HttpClient::Create(std::move(options));
+  if (!client.ok()) return client.status();
   std::unique_ptr<Attestor> attestor(new Attestor(std::move(config), std::move(give_up),
-                                                  *std::move(signing_key), *std::move(identity)));
-  if (absl::Status status = attestor->UseCurrentIdentity(); !status.ok()) return status;
+                                                  *std::move(signing_key), *std::move(source),
+                                                  *std::move(client)));
+  if (absl::Status status = attestor->TakeUpIdentity(); !status.ok()) return status;
   return attestor;
 }
 
-absl::Status Attestor::UseCurrentIdentity() {
+absl::Status Attestor::TakeUpIdentity() {
   std::shared_ptr<const troth::Identity> now = source_->Current();
   if (now == identity_) return absl::OkStatus();
   if (config_.attestor.empty() && DnsNameOf(*now).empty()) {
@@ -66,19 +76,10 @@ absl::Status Attestor::UseCurrentIdentity() {
                              "got none"),
         "ask for a certificate with one: openssl req ... -addext subjectAltName=DNS:NAME");
   }
-  troth::HttpClientOptions options;
-  options.trust.bundle = now->trust_bundle();
-  options.identity = now;
-  options.user_agent = "attestor";
-  options.server_name = config_.server_name;
-  options.give_up = give_up_;
-  auto client = troth::HttpClient::Create(std::move(options));
-  if (!client.ok()) return client.status();
   if (identity_ != nullptr) {
     troth::Log(troth::LogLevel::kInfo, "took up a new certificate",
                {{"certificate", now->leaf().Describe()}});
   }
-  client_ = *std::move(client);
   identity_ = std::move(now);
   return absl::OkStatus();
 }
@@ -125,7 +126,7 @@ absl::StatusOr<int> Attestor::RunOnce() {
   int done = 0;
   bool more = true;
   while (more && !give_up_()) {
-    if (absl::Status status = UseCurrentIdentity(); !status.ok()) return status;
+    if (absl::Status status = TakeUpIdentity(); !status.ok()) return status;
     const absl::StatusOr<std::vector<Packet>> packets = Fetch();
     if (!packets.ok()) return packets.status();
     // What is signed is not listed again. Until nothing new was signed, for a service that listed

@@ -33,10 +33,11 @@ class Attestor {
 
  private:
   Attestor(AttestorConfig config, std::function<bool()> give_up, troth::PrivateKey signing_key,
-           std::shared_ptr<troth::IdentitySource> identity);
+           std::shared_ptr<troth::IdentitySource> source,
+           std::unique_ptr<troth::HttpClient> client);
 
-  // Makes a new client when the files have changed: its connection goes with the old one.
-  absl::Status UseCurrentIdentity();
+  // Looks what the files say now, and by which name that is to sign.
+  absl::Status TakeUpIdentity();
   absl::StatusOr<troth::HttpResponse> Send(const troth::HttpClientRequest& request);
   absl::StatusOr<std::vector<Packet>> Fetch();
   // Whether the db-service did not have this signature yet.
@@ -46,8 +47,8 @@ class Attestor {
   const std::function<bool()> give_up_;
   const troth::PrivateKey signing_key_;
   const std::shared_ptr<troth::IdentitySource> source_;
-  std::shared_ptr<const troth::Identity> identity_;  // that of client_
-  std::unique_ptr<troth::HttpClient> client_;
+  const std::unique_ptr<troth::HttpClient> client_;
+  std::shared_ptr<const troth::Identity> identity_;  // whose name it signs by
 };
 
 }  // namespace attestor

@@ -2,11 +2,10 @@
 // trust bundle by itself.
 //
 //   greeting_client CERTIFICATE PRIVATE_KEY TRUST_BUNDLE https://HOST:PORT/greeting [TIMES]
+#include <charconv>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
-#include <memory>
-#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -22,50 +21,30 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-// A client has one identity for its life, as a connection has: a new identity makes a new one.
-class RotatingClient {
- public:
-  explicit RotatingClient(std::shared_ptr<troth::IdentitySource> source)
-      : source_(std::move(source)) {}
-
-  absl::StatusOr<troth::HttpResponse> Send(const troth::HttpClientRequest& request) {
-    std::shared_ptr<const troth::Identity> newest = source_->Current();
-    if (newest != identity_) {
-      troth::HttpClientOptions options;
-      options.trust.bundle = newest->trust_bundle();
-      options.identity = newest;
-      auto client = troth::HttpClient::Create(std::move(options));
-      if (!client.ok()) return client.status();
-      client_ = *std::move(client);
-      identity_ = std::move(newest);
-    }
-    return client_->Send(request);
-  }
-
- private:
-  const std::shared_ptr<troth::IdentitySource> source_;
-  std::shared_ptr<const troth::Identity> identity_;
-  std::unique_ptr<troth::HttpClient> client_;
-};
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 5 || argc > 6) {
+  const std::string_view count = argc == 6 ? argv[5] : "1";
+  int times = 0;
+  const auto [end, error] = std::from_chars(count.begin(), count.end(), times);
+  if (argc < 5 || argc > 6 || error != std::errc() || end != count.end() || times < 1) {
     std::cerr << "usage: greeting_client CERTIFICATE PRIVATE_KEY TRUST_BUNDLE URL [TIMES]\n";
     return 64;
   }
+  // Watches its files: what replaces them is used by the next request, on a new connection.
   auto identity = troth::IdentitySource::WatchFiles(
       {.certificate = argv[1], .private_key = argv[2], .trust_bundle = argv[3]});
   if (!identity.ok()) return Fail(identity.status());
-  RotatingClient client(*std::move(identity));
+  troth::HttpClientOptions options;
+  options.identity_source = *std::move(identity);
+  auto client = troth::HttpClient::Create(std::move(options));
+  if (!client.ok()) return Fail(client.status());
 
-  const int times = argc == 6 ? std::atoi(argv[5]) : 1;
   for (int i = 0; i < times; ++i) {
     if (i > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
     // No answer: the status says why, and what to do. A refusal is an answer: 401 or 403, with the
     // reason in its body.
-    const auto answer = client.Send({.url = argv[4]});
+    const auto answer = (*client)->Send({.url = argv[4]});
     if (!answer.ok()) return Fail(answer.status());
     std::cout << answer->status << " " << answer->body << std::flush;
     if (answer->status != 200) return 1;

@@ -81,6 +81,79 @@ TEST(HttpClientTest, NeedsExactlyOneTrust) {
   }
 }
 
+TEST(HttpClientTest, AnIdentitySourceStandsForTrustAndIdentity) {
+  HttpClientOptions options;
+  options.identity_source = MemoryIdentitySource::Create(ThePki().NewIdentity("device-7"));
+  EXPECT_EQ(CodeOfResult(HttpClient::Create(options)), "ok");
+  options.identity = ThePki().NewIdentity("device-8");
+  EXPECT_EQ(CodeOfResult(HttpClient::Create(options)), "usage_error");
+  options.identity = nullptr;
+  options.trust.bundle = ThePki().bundle();
+  EXPECT_EQ(CodeOfResult(HttpClient::Create(options)), "usage_error");
+}
+
+// A server that knows its clients, and a client whose identity changes.
+class RotatingHttpClientTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    GuardOptions guard;
+    guard.policy_text = "[[rules]]\nmethods = [\"GET /\"]\nallow = [\"anyone\"]\n";
+    auto options = Https();
+    options.guard = testing::Must(Guard::Create(std::move(guard)));
+    server_ = StartServer(std::move(options), [](const auto& request, const auto& respond) {
+      respond(
+          HttpResponse{.body = request->peer == nullptr
+                                   ? "none"
+                                   : request->peer->certificate.value().serial_number().ToHex()});
+    });
+    HttpClientOptions client;
+    client.identity_source = source_;
+    client.server_name = "localhost";
+    client_ = NewClient(std::move(client));
+  }
+  // The serial number of the certificate that the server saw; the reason when there was no answer.
+  std::string Seen() {
+    const auto answer = Get(*client_, *server_);
+    return answer.ok() ? answer->body : CodeOfResult(answer);
+  }
+  static std::string SerialOf(const Identity& identity) {
+    return identity.leaf().serial_number().ToHex();
+  }
+
+  std::shared_ptr<const Identity> first_ = ThePki().NewIdentity("device-7");
+  std::shared_ptr<MemoryIdentitySource> source_ = MemoryIdentitySource::Create(first_);
+  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<HttpClient> client_;
+};
+
+TEST_F(RotatingHttpClientTest, TheNextRequestShowsARenewedCertificate) {
+  EXPECT_EQ(Seen(), SerialOf(*first_));
+  EXPECT_EQ(Seen(), SerialOf(*first_));
+  EXPECT_EQ(server_->Statistics().accepted, 1U);  // kept while nothing changes
+  const auto renewed = ThePki().NewIdentity("device-7");
+  source_->Set(renewed);
+  EXPECT_EQ(Seen(), SerialOf(*renewed));
+  EXPECT_EQ(Seen(), SerialOf(*renewed));
+  EXPECT_EQ(server_->Statistics().accepted, 2U);
+  EXPECT_TRUE(testing::Eventually([&] { return server_->Statistics().open == 1; }));
+}
+
+TEST_F(RotatingHttpClientTest, AKeptConnectionDoesNotOutliveTheTrustThatItWasMadeWith) {
+  const TestAuthority other("other", testing::ValidForYears());
+  const auto trusting = [](const std::string& pem) {
+    Identity::Parts parts;
+    parts.trust_bundle_pem = pem;
+    return testing::Must(Identity::Create(parts, testing::Now()));
+  };
+  EXPECT_EQ(Seen(), SerialOf(*first_));
+  source_->Set(trusting(other.pem()));
+  EXPECT_EQ(Seen(), "issuer_unknown");
+  source_->Set(trusting(ThePki().root.pem()));
+  EXPECT_EQ(Seen(), "none");
+  source_->Set(first_);
+  EXPECT_EQ(Seen(), SerialOf(*first_));
+}
+
 TEST(HttpClientTest, BelievesServersAsItsTrustSays) {
   const auto server = StartServer(Https());
   const TestAuthority other("other", testing::ValidForYears());
