@@ -98,7 +98,7 @@ class ConnectionFindings {
   }
 
   void JudgeVersions() {
-    if (facts_.old.has_value() && facts_.old->handshake_done) {
+    if (AgreedToVersion(facts_.old)) {
       Add(Severity::kWarning, Reason::kProtocolMismatch,
           {.title = "the server also accepts " + facts_.old->version + ", which is broken",
            .expected = "TLS 1.2 and TLS 1.3 only",

@@ -62,6 +62,7 @@ class Description {
     if (tls.version.empty()) return;
     Say("protocol", tls.version + " with " + tls.cipher +
                         (tls.alpn.empty() ? ", no ALPN" : ", ALPN " + Printable(tls.alpn)));
+    SayVersions();
     SayChain(tls.chain);
     SayClientCertificate();
     SayAnswer();
@@ -70,6 +71,15 @@ class Description {
  private:
   void Say(std::string part, std::string what) {
     diagnosis_.recognised.push_back({.subject = std::move(part), .what = std::move(what)});
+  }
+
+  void SayVersions() {
+    std::vector<std::string> versions;
+    if (facts_.tls.handshake_done) versions.push_back(facts_.tls.version);
+    for (const std::optional<TlsProbe>* probe : {&facts_.tls12, &facts_.old}) {
+      if (AgreedToVersion(*probe)) versions.push_back((*probe)->version);
+    }
+    if (!versions.empty()) Say("versions", Join(versions, ", "));
   }
 
   void SayChain(const std::vector<Certificate>& chain) {

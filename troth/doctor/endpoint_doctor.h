@@ -68,7 +68,7 @@ struct EndpointOptions {
 //
 // Ends within the timeout, but for the last moments of a call's caller, whatever the other side
 // does, and remembers no more than some hundred kilobytes of what it says. Changes nothing; the
-// server sees up to seven connections and may log them.
+// server sees up to eight connections and may log them.
 Diagnosis ExamineEndpoint(const Endpoint& endpoint, const EndpointOptions& options);
 
 }  // namespace troth

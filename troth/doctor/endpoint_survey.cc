@@ -41,6 +41,9 @@ class Surveying {
       if (facts_.tls.alpn == kAlpnH2) AskInHttp1();
       if (facts_.tls.certificate_requested && credentials_ != nullptr) AskWithoutCertificate();
       if (options_.call != nullptr && AdmissionOf(facts_.tls) != Admission::kNo) Call();
+      if (facts_.tls.version == "TLSv1.3" && !IsOver()) {
+        facts_.tls12 = Probe(nullptr, {}, TlsVersions::kUpTo12);
+      }
       LookForOldVersions();
       LookAtOthers();
       return std::move(facts_);
@@ -228,6 +231,10 @@ class Surveying {
 };
 
 }  // namespace
+
+bool AgreedToVersion(const std::optional<TlsProbe>& probe) {
+  return probe.has_value() && !probe->version.empty() && !probe->chain.empty();
+}
 
 std::optional<Http1Answer> AnswerOf(const TlsProbe& probe) {
   if (!probe.handshake_done || probe.alpn == kAlpnH2) return std::nullopt;

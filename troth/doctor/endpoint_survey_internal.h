@@ -34,12 +34,16 @@ struct EndpointFacts {
   TlsProbe tls;                          // the first connection, with our certificate
   std::optional<TlsProbe> anonymous;     // without it, where the server asks for one
   std::optional<TlsProbe> http1;         // asked in HTTP/1.1, where `tls` was in HTTP/2
+  std::optional<TlsProbe> tls12;         // with TLS 1.2 only, where `tls` was 1.3
   std::optional<TlsProbe> old;           // with TLS 1.0 and 1.1
   std::optional<TlsProbe> without_alpn;  // where the server has no protocol of ours
   std::vector<OtherAddress> others;
   std::optional<PlainProbe> plain;  // where the port does not speak TLS
   std::optional<absl::StatusOr<std::string>> call;
 };
+
+// Whether the server agreed to a version of the probe, whatever became of it then.
+bool AgreedToVersion(const std::optional<TlsProbe>& probe);
 
 // Whether the server lets the client in that a probe was.
 enum class Admission { kYes, kNo, kUnknown };
