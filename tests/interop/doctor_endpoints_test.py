@@ -101,6 +101,7 @@ class DoctorOfEndpoints(TestCase):
             self.assertEqual(self.examine(server.port, "--grpc", "--path", "/echo.SecurePing/Echo", *self.as_client()), [])
             self.assertEqual(self.warnings(), [])
             self.assertEqual(self.seen("client certificate"), ["required, ours accepted"])
+            self.assertEqual(self.seen("versions"), ["TLSv1.3, TLSv1.2"])
             self.assertTrue(self.seen("call")[0].startswith("passed"))
             self.assertEqual(self.examine(server.port, "--grpc", *self.as_client()), [])
             self.assertEqual(self.warnings(), ["no_rule_matches"])
@@ -236,7 +237,7 @@ class DoctorOfEndpoints(TestCase):
             for flags in ((), ("--grpc",)):
                 begin = time.monotonic()
                 self.assertEqual(self.examine(stalled.getsockname()[1], "--timeout", "2s", *flags), ["connection_failed"])
-                self.assertLess(time.monotonic() - begin, 2.5)
+                self.assertLess(time.monotonic() - begin, 3.5)
 
     def test_nothing_there_and_an_unknown_host_are_told(self):
         self.assertEqual(self.examine(free_port()), ["connection_failed"])
