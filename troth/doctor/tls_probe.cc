@@ -274,7 +274,8 @@ class Probing {
 
   static void OnInfo(const SSL* ssl, int where, int value) {
     constexpr int kAlertBits = 0xff;
-    if ((where & SSL_CB_READ_ALERT) == 0) return;
+    // Ours have a bit in common with the other side's.
+    if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
     auto& out = *static_cast<TlsProbe*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
     const int alert = value & kAlertBits;
     if (value >> 8 == SSL3_AL_FATAL) {

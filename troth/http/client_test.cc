@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "troth/http/http_testing.h"
+#include "troth/http/tls_bytes_testing.h"
 #include "troth/http/tls_context_internal.h"
 
 namespace troth {
@@ -373,6 +374,14 @@ TEST(HttpClientTest, ServersThatSpeakSomethingElseAreRecognized) {
   EXPECT_EQ(CodeOfResult(client->Send({.url = ssh.url()})), "protocol_mismatch");
   const OddServer rude([](int /*connection*/) {});
   EXPECT_EQ(CodeOfResult(client->Send({.url = rude.url()})), "handshake_failed");
+}
+
+TEST(HttpClientTest, WhatItRefusesItselfIsNotTakenForTheServersRefusal) {
+  const OddServer spoilt([](int connection) {
+    OddServer::Say(connection, testing::FlightWithSpoiltCertificate());
+    OddServer::Drain(connection);
+  });
+  EXPECT_EQ(CodeOfResult(NewClient()->Send({.url = spoilt.url()})), "handshake_failed");
 }
 
 // Shakes hands as "localhost" on a connection, then does what the test says.
