@@ -29,6 +29,12 @@ absl::StatusOr<troth::PrivateKey> ReadSigningKey(const std::string& path) {
   if (!key.ok()) {
     return troth::WithContext(key.status(), "signing_key: " + troth::Printable(path, 400));
   }
+  if (const auto version = troth::VersionOf(path);
+      version.has_value() && troth::IsOpenToOthers(version->mode)) {
+    troth::Log(troth::LogLevel::kWarning, "others can read or write the signing key",
+               {{"file", troth::Printable(path, 400)},
+                {"fix", "run `chmod 600` on it; make a new key if somebody may have read it"}});
+  }
   return key;
 }
 

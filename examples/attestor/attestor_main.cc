@@ -4,7 +4,6 @@
 #include <iostream>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "examples/attestor/attestor.h"
 #include "examples/attestor/attestor_config.h"
@@ -54,12 +53,10 @@ int Run(const std::string& config_file, bool once) {
 
 int main(int argc, char** argv) {
   attestor::StopSignals::Block();
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const bool once = arguments.size() == 3 && arguments[2] == "--once";
-  if ((arguments.size() != 2 && !once) || arguments[0] != "--config") {
-    std::cerr << "usage: attestor --config FILE [--once]\n"
-                 "example: attestor --config attestor.toml\n";
-    return 64;
-  }
-  return attestor::Run(arguments[1], once);
+  int exit_code = 0;
+  const auto arguments = attestor::ReadArguments(
+      argc, argv,
+      "usage: attestor --config FILE [--once]\nexample: attestor --config attestor.toml\n", true,
+      exit_code);
+  return arguments.has_value() ? attestor::Run(arguments->config_file, arguments->once) : exit_code;
 }

@@ -1,6 +1,7 @@
 #include "examples/attestor/attestor.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "examples/attestor/packet_json.h"
 #include "examples/attestor/refusal.h"
 #include "troth/authz/guard.h"
+#include "troth/base/log.h"
 #include "troth/http/server.h"
 #include "troth/identity/identity_testing.h"
 
@@ -82,7 +84,7 @@ class AttestorTest : public ::testing::Test {
     last_serial_ = std::move(serial);
   }
   void AddPackets(int count) const {
-    const auto store = Must(PacketStore::Open(test_.folder / "packets.db", 2));
+    const auto store = Must(PacketStore::Open(test_.folder / "packets.db", 2, AllCount));
     for (int i = 1; i <= count; ++i) {
       Must(store->AddPacket(PacketNumber(static_cast<std::uint64_t>(i))));
     }
@@ -147,6 +149,21 @@ TEST_F(AttestorTest, SaysWhichFileIsWrong) {
   config = Config();
   config.attestor_key = folder_ / "signing.key";
   EXPECT_EQ(code(config), "key_mismatch");
+}
+
+TEST_F(AttestorTest, WarnsOfASigningKeyThatOthersCanRead) {
+  const auto warnings = [&](mode_t mode) {
+    EXPECT_EQ(chmod((folder_ / "signing.key").c_str(), mode), 0);
+    int seen = 0;
+    troth::SetLogSink([&](const troth::LogEntry& entry) {
+      seen += FormatLogEntry(entry).find("signing.key") != std::string::npos ? 1 : 0;
+    });
+    Must(Attestor::Create(Config(), [] { return false; }));
+    troth::SetLogSink({});
+    return seen;
+  };
+  EXPECT_EQ(warnings(0600), 0);
+  EXPECT_EQ(warnings(0640), 1);
 }
 
 TEST_F(AttestorTest, SaysThatTheServiceIsAway) {

@@ -44,6 +44,10 @@ inline Packet PacketNumber(std::uint64_t sequence, std::string message = "transf
           .message = std::move(message)};
 }
 
+inline bool AllCount(const Packet& /*packet*/, const PacketSignature& /*signature*/) {
+  return true;
+}
+
 inline constexpr const char* kOne = "one.attestors.example";
 inline constexpr const char* kTwo = "two.attestors.example";
 
@@ -54,9 +58,14 @@ struct TestService {
   troth::PrivateKey two = Must(troth::PrivateKey::Generate(troth::KeyType::kP256));
 
   std::unique_ptr<DbService> Make() const {
-    return std::make_unique<DbService>(
-        Must(PacketStore::Open(folder / "packets.db", 2)),
-        AttestorKeys{{kOne, one.public_key()}, {kTwo, two.public_key()}});
+    return Open({{kOne, one.public_key()}, {kTwo, two.public_key()}});
+  }
+  // On the same database.
+  std::unique_ptr<DbService> Open(AttestorKeys attestors) const {
+    DbServiceConfig config;
+    config.database = folder / "packets.db";
+    config.attestors = std::move(attestors);
+    return Must(DbService::Open(std::move(config)));
   }
 };
 

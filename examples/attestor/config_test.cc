@@ -108,6 +108,7 @@ TEST_F(ConfigTest, WhatADbServiceCannotWorkWithIsRefused) {
   const troth::PrivateKey one = troth::NewKey();
   const std::string key = PublicKeyFile("one.pub", one);
   const std::string again = PublicKeyFile("again.pub", one);
+  const std::string other = PublicKeyFile("other.pub", troth::NewKey());
   const std::string secret = Write("one.key", troth::PemOf(one));
   const std::string key_text = troth::PemOf(one).substr(28, 40);
   const auto text = [](const std::string& listen, const std::string& threshold,
@@ -130,6 +131,9 @@ TEST_F(ConfigTest, WhatADbServiceCannotWorkWithIsRefused) {
       {text("unix:/x", "1", "\"*.example\" = \"" + key + "\"\n"), "configuration_invalid"},
       // One who has two names would confirm packets alone.
       {text("unix:/x", "2", good + "two = \"" + again + "\"\n"), "configuration_invalid"},
+      // The second would never count.
+      {text("unix:/x", "1", good + "One = \"" + other + "\"\n"), "configuration_invalid"},
+      {text("unix:/x", "2", good + "two = \"" + other + "\"\n"), "ok"},
       {text("unix:/x", "1", "one = \"" + secret + "\"\n"), "key_malformed"},
       {text("unix:/x", "1", "one = \"" + folder_ / "none" + "\"\n"), "file_not_found"},
   };

@@ -64,6 +64,17 @@ absl::Status CheckOwnName(const HttpRequest& request, const std::string& attesto
 DbService::DbService(std::unique_ptr<PacketStore> store, AttestorKeys attestors)
     : store_(std::move(store)), attestors_(std::move(attestors)) {}
 
+absl::StatusOr<std::unique_ptr<DbService>> DbService::Open(DbServiceConfig config) {
+  const auto counts = [&](const Packet& packet, const PacketSignature& signature) {
+    const auto key = config.attestors.find(signature.attestor);
+    return key != config.attestors.end() &&
+           VerifyPacket(packet, signature.signature, key->second).ok();
+  };
+  auto store = PacketStore::Open(config.database, config.threshold, counts);
+  if (!store.ok()) return store.status();
+  return std::unique_ptr<DbService>(new DbService(*std::move(store), std::move(config.attestors)));
+}
+
 HttpResponse DbService::Answer(const HttpRequest& request) {
   absl::StatusOr<HttpResponse> response = Route(request);
   if (response.ok()) return *std::move(response);
@@ -115,12 +126,20 @@ absl::StatusOr<HttpResponse> DbService::AddPacket(const HttpRequest& request) {
 
 absl::StatusOr<HttpResponse> DbService::List(const HttpRequest& request, bool confirmed) {
   const auto names = troth::QueryValues(request.query, "not_signed_by");
-  if (!names.has_value() || names->size() > 1) {
+  const auto after = troth::QueryValues(request.query, "after");
+  if (!names.has_value() || names->size() > 1 || !after.has_value() || after->size() > 1) {
     return MakeError(Reason::kParameterInvalid,
-                     "expected at most one ?not_signed_by=NAME, got " + Printable(request.query));
+                     "expected ?not_signed_by=NAME and ?after=ID at most once each, got " +
+                         Printable(request.query));
   }
-  PacketQuery query{.confirmed = confirmed, .not_signed_by = {}};
+  PacketQuery query{.confirmed = confirmed, .not_signed_by = {}, .after = {}};
   if (!names->empty()) query.not_signed_by = troth::ToLowerAscii(names->front());
+  if (!after->empty()) {
+    query.after = after->front();
+    const absl::StatusOr<std::optional<StoredPacket>> there = store_->Find(query.after);
+    if (!there.ok()) return there.status();
+    if (!there->has_value()) return NoSuchPacket(query.after);
+  }
   const absl::StatusOr<std::vector<Packet>> packets = store_->List(query);
   if (!packets.ok()) return packets.status();
   return Json(200, WritePackets(*packets));

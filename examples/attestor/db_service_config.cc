@@ -1,5 +1,6 @@
 #include "examples/attestor/db_service_config.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -52,7 +53,12 @@ absl::StatusOr<DbServiceConfig> LoadDbServiceConfig(const std::string& path) {
     file->Refuse("threshold",
                  "a number from 1 to that of the [attestors], " + std::to_string(attestors.size()));
   }
+  std::set<std::string> known_names;
   for (const auto& [name, key_file] : attestors) {
+    if (!known_names.insert(troth::ToLowerAscii(name)).second) {
+      file->Refuse("attestors", "each name once, however it is spelled, got \"" +
+                                    troth::Printable(name, 64) + "\" twice");
+    }
     if (troth::IsDnsName(name, false)) continue;
     file->Refuse("attestors", "DNS names, as in the attestors' certificates, got \"" +
                                   troth::Printable(name, 64) + "\"");

@@ -7,7 +7,6 @@
 
 #include "examples/attestor/db_service.h"
 #include "examples/attestor/db_service_config.h"
-#include "examples/attestor/packet_store.h"
 #include "examples/attestor/program.h"
 #include "troth/http/server.h"
 
@@ -17,15 +16,15 @@ namespace {
 int Run(const std::string& config_file) {
   absl::StatusOr<DbServiceConfig> config = LoadDbServiceConfig(config_file);
   if (!config.ok()) return Fail("db_service", config.status());
-  auto store = PacketStore::Open(config->database, config->threshold);
-  if (!store.ok()) return Fail("db_service", store.status());
-  auto service = std::make_unique<DbService>(*std::move(store), std::move(config->attestors));
+  const std::string listen = config->listen;
+  auto service = DbService::Open(*std::move(config));
+  if (!service.ok()) return Fail("db_service", service.status());
   // Plain HTTP without a guard: nginx verifies, and asks the policy.
-  const auto server = troth::HttpServer::Start({.listen = config->listen,
+  const auto server = troth::HttpServer::Start({.listen = listen,
                                                 .limits = {.body_bytes = kMaxBodyBytes},
                                                 .name = "db-service",
                                                 .access_log = false},
-                                               DbServiceHandler(std::move(service)));
+                                               DbServiceHandler(*std::move(service)));
   if (!server.ok()) return Fail("db_service", server.status());
   std::cout << "db-service listens on " << (*server)->address() << std::endl;
   while (!StopSignals::WaitFor(std::chrono::hours(1))) continue;
@@ -38,9 +37,9 @@ int Run(const std::string& config_file) {
 
 int main(int argc, char** argv) {
   attestor::StopSignals::Block();
-  if (argc != 3 || std::string(argv[1]) != "--config") {
-    std::cerr << "usage: db_service --config FILE\nexample: db_service --config db-service.toml\n";
-    return 64;
-  }
-  return attestor::Run(argv[2]);
+  int exit_code = 0;
+  const auto arguments = attestor::ReadArguments(
+      argc, argv, "usage: db_service --config FILE\nexample: db_service --config db-service.toml\n",
+      false, exit_code);
+  return arguments.has_value() ? attestor::Run(arguments->config_file) : exit_code;
 }

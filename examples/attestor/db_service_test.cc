@@ -58,6 +58,10 @@ class DbServiceTest : public ::testing::Test {
                     WriteSignature({name, Must(SignPacket(packet, key))}), client));
   }
 
+  bool IsConfirmed(const Packet& packet) {
+    return json::parse(Ask("GET", "/packets/" + PacketId(packet)).body).at("confirmed").as_bool();
+  }
+
   TestService test_;
   std::unique_ptr<DbService> service_ = test_.Make();
 };
@@ -117,6 +121,49 @@ TEST_F(DbServiceTest, ASignatureMustVerifyWithTheKeyOfItsAttestor) {
       std::vector{packet});
 }
 
+TEST_F(DbServiceTest, AnAttestorThatWasRemovedDoesNotCount) {
+  const Packet packet = PacketNumber(1);
+  Post(packet);
+  Sign(packet, test_.two, kTwo, kTwo);
+  const auto three = Must(troth::PrivateKey::Generate(troth::KeyType::kEd25519));
+  const std::string name = "three.attestors.example";
+  service_ = test_.Open({{kOne, test_.one.public_key()}, {name, three.public_key()}});
+  EXPECT_EQ(Sign(packet, test_.one, kOne, kOne), "201");
+  EXPECT_FALSE(IsConfirmed(packet));
+  EXPECT_EQ(Sign(packet, three, name, name), "201");
+  EXPECT_TRUE(IsConfirmed(packet));
+}
+
+TEST_F(DbServiceTest, AnAttestorWhoseKeyWasReplacedSignsAgain) {
+  const Packet packet = PacketNumber(1);
+  const Packet done = PacketNumber(2);
+  for (const Packet& each : {packet, done}) {
+    Post(each);
+    Sign(each, test_.two, kTwo, kTwo);
+  }
+  Sign(done, test_.one, kOne, kOne);
+  const auto fresh = Must(troth::PrivateKey::Generate(troth::KeyType::kEd25519));
+  service_ = test_.Open({{kOne, test_.one.public_key()}, {kTwo, fresh.public_key()}});
+  EXPECT_EQ(
+      Must(ReadPackets(Ask("GET", "/packets/unconfirmed?not_signed_by=" + std::string(kTwo)).body)),
+      std::vector{packet});
+  EXPECT_EQ(Sign(packet, test_.one, kOne, kOne), "201");
+  EXPECT_FALSE(IsConfirmed(packet));
+  EXPECT_EQ(Sign(packet, test_.two, kTwo, kTwo), "400 parameter_invalid");
+  EXPECT_EQ(Sign(packet, fresh, kTwo, kTwo), "201");
+  EXPECT_TRUE(IsConfirmed(packet));
+  EXPECT_TRUE(IsConfirmed(done));
+}
+
+TEST_F(DbServiceTest, AListGoesOnAfterAPacket) {
+  for (int i = 1; i <= 101; ++i) Post(PacketNumber(i));
+  const std::vector<Packet> first = Must(ReadPackets(Ask("GET", "/packets/unconfirmed").body));
+  ASSERT_EQ(first.size(), 100U);
+  EXPECT_EQ(
+      Must(ReadPackets(Ask("GET", "/packets/unconfirmed?after=" + PacketId(first.back())).body)),
+      std::vector{PacketNumber(101)});
+}
+
 TEST_F(DbServiceTest, WhatItDoesNotUnderstandItRefusesWithAReason) {
   const struct {
     std::string method, path, body, said;
@@ -134,6 +181,8 @@ TEST_F(DbServiceTest, WhatItDoesNotUnderstandItRefusesWithAReason) {
       {"GET", "/packets/", "", "404 path_unknown"},
       {"GET", "/", "", "404 path_unknown"},
       {"GET", "/packets/unconfirmed?not_signed_by=a&not_signed_by=b", "", "400 parameter_invalid"},
+      {"GET", "/packets/confirmed?after=a&after=b", "", "400 parameter_invalid"},
+      {"GET", "/packets/confirmed?after=a", "", "404 path_unknown"},
   };
   for (const auto& row : rows) {
     EXPECT_EQ(Said(Ask(row.method, row.path, row.body, kOne)), row.said)

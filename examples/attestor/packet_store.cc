@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "troth/base/log.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/store/sqlite_internal.h"
@@ -39,9 +40,11 @@ enum Statement {
   kConfirmAll,
   kFind,
   kSignatures,
-  kList
+  kSignaturesThatWait,
+  kDropSignature,
+  kList,
 };
-constexpr std::array<std::string_view, 7> kStatements = {
+constexpr std::array<std::string_view, kList + 1> kStatements = {
     "INSERT OR IGNORE INTO packets(id, source, destination, sequence, message) "
     "VALUES (?, ?, ?, ?, ?) RETURNING number",
     "INSERT OR IGNORE INTO signatures(packet, attestor, signature) "
@@ -52,8 +55,12 @@ constexpr std::array<std::string_view, 7> kStatements = {
     "(SELECT count(*) FROM signatures WHERE packet = number) >= ?",
     "SELECT number, source, destination, sequence, message, confirmed FROM packets WHERE id = ?",
     "SELECT attestor, signature FROM signatures WHERE packet = ? ORDER BY rowid",
+    "SELECT signatures.rowid, attestor, signature, source, destination, sequence, message "
+    "FROM packets JOIN signatures ON packet = number WHERE confirmed = 0",
+    "DELETE FROM signatures WHERE rowid = ?",
     "SELECT source, destination, sequence, message FROM packets WHERE confirmed = ? AND NOT EXISTS "
-    "(SELECT 1 FROM signatures WHERE packet = number AND attestor = ?) ORDER BY number LIMIT ?"};
+    "(SELECT 1 FROM signatures WHERE packet = number AND attestor = ?) AND "
+    "(? = '' OR number > (SELECT number FROM packets WHERE id = ?)) ORDER BY number LIMIT ?"};
 
 // Columns `first` and the three after it.
 Packet ReadPacket(const SqliteCursor& row, int first) {
@@ -70,7 +77,7 @@ class SqlitePacketStore final : public PacketStore {
         connection_(std::move(connection)),
         statements_(*connection_, kStatements.data(), kStatements.size()) {}
 
-  absl::Status Prepare() {
+  absl::Status Prepare(const SignatureCounts& counts) {
     // FULL: what an attestor was told is stored survives a power cut.
     if (absl::Status status = connection_->Execute(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
@@ -78,9 +85,7 @@ class SqlitePacketStore final : public PacketStore {
       return status;
     }
     if (absl::Status status = connection_->Execute(kSchema); !status.ok()) return status;
-    auto confirm = statements_.Use(kConfirmAll);
-    if (!confirm.ok()) return confirm.status();
-    return confirm->BindNumber(threshold_).Run();
+    return Atomically([&] { return CountAgain(counts); });
   }
 
   absl::StatusOr<Added> AddPacket(const Packet& packet) override {
@@ -99,13 +104,9 @@ class SqlitePacketStore final : public PacketStore {
 
   absl::StatusOr<Added> AddSignature(const std::string& id,
                                      const PacketSignature& signature) override {
-    if (absl::Status status = connection_->Execute("BEGIN IMMEDIATE"); !status.ok()) return status;
-    absl::StatusOr<Added> added = InsertSignature(id, signature);
-    const absl::Status ended = connection_->Execute(added.ok() ? "COMMIT" : "ROLLBACK");
-    if (added.ok() && !ended.ok()) {
-      static_cast<void>(connection_->Execute("ROLLBACK"));
-      return ended;
-    }
+    Added added = Added::kNew;
+    absl::Status status = Atomically([&] { return InsertSignature(id, signature, added); });
+    if (!status.ok()) return status;
     return added;
   }
 
@@ -132,7 +133,11 @@ class SqlitePacketStore final : public PacketStore {
   absl::StatusOr<std::vector<Packet>> List(const PacketQuery& query) override {
     auto list = statements_.Use(kList);
     if (!list.ok()) return list.status();
-    list->BindNumber(query.confirmed ? 1 : 0).BindText(query.not_signed_by).BindNumber(query.limit);
+    list->BindNumber(query.confirmed ? 1 : 0)
+        .BindText(query.not_signed_by)
+        .BindText(query.after)
+        .BindText(query.after)
+        .BindNumber(query.limit);
     std::vector<Packet> out;
     while (true) {
       const absl::StatusOr<bool> row = list->Step();
@@ -143,6 +148,47 @@ class SqlitePacketStore final : public PacketStore {
   }
 
  private:
+  // What `change` does is done whole or not at all.
+  template <typename Change>
+  absl::Status Atomically(Change change) {
+    if (absl::Status status = connection_->Execute("BEGIN IMMEDIATE"); !status.ok()) return status;
+    absl::Status status = change();
+    if (status.ok()) status = connection_->Execute("COMMIT");
+    if (!status.ok()) static_cast<void>(connection_->Execute("ROLLBACK"));
+    return status;
+  }
+
+  absl::Status CountAgain(const SignatureCounts& counts) {
+    const absl::StatusOr<std::vector<std::int64_t>> rows = ThoseThatDoNotCount(counts);
+    if (!rows.ok()) return rows.status();
+    for (const std::int64_t row : *rows) {
+      auto drop = statements_.Use(kDropSignature);
+      if (!drop.ok()) return drop.status();
+      if (absl::Status status = drop->BindNumber(row).Run(); !status.ok()) return status;
+    }
+    if (!rows->empty()) {
+      troth::Log(troth::LogLevel::kWarning, "signatures on packets that wait count no more",
+                 {{"dropped", std::to_string(rows->size())}});
+    }
+    auto confirm = statements_.Use(kConfirmAll);
+    if (!confirm.ok()) return confirm.status();
+    return confirm->BindNumber(threshold_).Run();
+  }
+
+  absl::StatusOr<std::vector<std::int64_t>> ThoseThatDoNotCount(const SignatureCounts& counts) {
+    auto waiting = statements_.Use(kSignaturesThatWait);
+    if (!waiting.ok()) return waiting.status();
+    std::vector<std::int64_t> out;
+    while (true) {
+      const absl::StatusOr<bool> row = waiting->Step();
+      if (!row.ok()) return row.status();
+      if (!*row) return out;
+      const PacketSignature signature{.attestor = std::string(waiting->Bytes(1)),
+                                      .signature = std::string(waiting->Bytes(2))};
+      if (!counts(ReadPacket(*waiting, 3), signature)) out.push_back(waiting->Number(0));
+    }
+  }
+
   // The number that an INSERT ... RETURNING gave its row; nothing when there was one already.
   static absl::StatusOr<std::optional<std::int64_t>> Insert(SqliteCursor& insert) {
     const absl::StatusOr<bool> inserted = insert.Step();
@@ -167,18 +213,18 @@ class SqlitePacketStore final : public PacketStore {
     return Insert(*insert);
   }
 
-  absl::StatusOr<Added> InsertSignature(const std::string& id, const PacketSignature& signature) {
+  absl::Status InsertSignature(const std::string& id, const PacketSignature& signature,
+                               Added& added) {
     auto insert = statements_.Use(kInsertSignature);
     if (!insert.ok()) return insert.status();
     insert->BindText(signature.attestor).BindBlob(signature.signature).BindText(id);
     const absl::StatusOr<std::optional<std::int64_t>> packet = Insert(*insert);
     if (!packet.ok()) return packet.status();
-    if (!packet->has_value()) return Added::kThereAlready;
+    added = packet->has_value() ? Added::kNew : Added::kThereAlready;
+    if (!packet->has_value()) return absl::OkStatus();
     auto confirm = statements_.Use(kConfirm);
     if (!confirm.ok()) return confirm.status();
-    const absl::Status confirmed = confirm->BindNumber(**packet).BindNumber(threshold_).Run();
-    if (!confirmed.ok()) return confirmed;
-    return Added::kNew;
+    return confirm->BindNumber(**packet).BindNumber(threshold_).Run();
   }
 
   const int threshold_;
@@ -189,11 +235,12 @@ class SqlitePacketStore final : public PacketStore {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PacketStore>> PacketStore::Open(const std::string& path,
-                                                               int threshold) {
+                                                               int threshold,
+                                                               const SignatureCounts& counts) {
   auto connection = SqliteConnection::Open(path, SqliteConnection::Access::kWrite, "");
   if (!connection.ok()) return connection.status();
   auto store = std::make_unique<SqlitePacketStore>(*std::move(connection), threshold);
-  if (absl::Status status = store->Prepare(); !status.ok()) return status;
+  if (absl::Status status = store->Prepare(counts); !status.ok()) return status;
   return store;
 }
 

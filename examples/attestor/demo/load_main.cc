@@ -1,9 +1,11 @@
 // attestor_load --config FILE: asks for the unconfirmed packets as the attestor of this
 // configuration, over and over, on connections that are kept and on new ones, until SIGTERM. A kept
-// one that nginx has closed between two requests is made anew, as any HTTP client does. Then prints
-// {"requests", "connections", "failures", "first_failure"}, one line of JSON, and ends with 0 when
-// nothing failed.
+// one that nginx has closed between two requests is made anew, as any HTTP client does. From the
+// first request on it prints {"requests", "connections", "failures", "first_failure"}, one line of
+// JSON, some times a second and at the end, which is with 0 when nothing failed.
 #include <atomic>
+#include <boost/json.hpp>
+#include <chrono>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -22,11 +24,12 @@ namespace attestor {
 namespace {
 
 constexpr int kThreadsOfEachKind = 2;
+constexpr std::chrono::milliseconds kBetweenReports{50};
 
 class Load {
  public:
-  Load(const AttestorConfig& config, std::shared_ptr<const troth::Identity> identity)
-      : config_(config), identity_(std::move(identity)) {
+  Load(const AttestorConfig& config, std::shared_ptr<troth::IdentitySource> source)
+      : config_(config), source_(std::move(source)) {
     for (int i = 0; i < kThreadsOfEachKind; ++i) {
       threads_.emplace_back([this] { Work(1); });
       threads_.emplace_back([this] { Work(kKept); });
@@ -38,11 +41,16 @@ class Load {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  int Report() const {
-    std::cout << "{\"requests\": " << requests_ << ", \"connections\": " << clients_
-              << ", \"failures\": " << failures_ << ", \"first_failure\": \"" << first_failure_
-              << "\"}" << std::endl;
-    return failures_ == 0 && requests_ > 0 ? 0 : 1;
+  bool HasAnswers() const { return requests_ > 0; }
+  bool Failed() const { return failures_ > 0 || !HasAnswers(); }
+
+  void Report() {
+    const std::lock_guard lock(mutex_);
+    std::cout << boost::json::serialize(boost::json::object{{"requests", requests_.load()},
+                                                            {"connections", clients_.load()},
+                                                            {"failures", failures_.load()},
+                                                            {"first_failure", first_failure_}})
+              << std::endl;
   }
 
  private:
@@ -62,8 +70,7 @@ class Load {
 
   troth::HttpClientOptions Options() const {
     troth::HttpClientOptions options;
-    options.trust.bundle = identity_->trust_bundle();
-    options.identity = identity_;
+    options.identity_source = source_;
     options.server_name = config_.server_name;
     return options;
   }
@@ -77,17 +84,15 @@ class Load {
   void Note(const absl::Status& status) {
     ++failures_;
     const std::lock_guard lock(mutex_);
-    if (first_failure_.empty()) {
-      first_failure_ = troth::Printable(troth::ToStd(status.message()), 400);
-    }
+    if (first_failure_.empty()) first_failure_ = troth::ToStd(status.message());
   }
 
   const AttestorConfig config_;
-  const std::shared_ptr<const troth::Identity> identity_;
+  const std::shared_ptr<troth::IdentitySource> source_;
   std::atomic<bool> stop_ = false;
   std::atomic<long> requests_ = 0, clients_ = 0, failures_ = 0;
   std::mutex mutex_;
-  std::string first_failure_;  // guarded by mutex_ until Stop has returned
+  std::string first_failure_;  // guarded by mutex_
   std::vector<std::thread> threads_;
 };
 
@@ -99,10 +104,13 @@ int Run(const std::string& config_file) {
                                          .private_key = config->attestor_key,
                                          .trust_bundle = config->ca_certificate});
   if (!source.ok()) return Fail("attestor_load", source.status());
-  Load load(*config, (*source)->Current());
-  while (!StopSignals::WaitFor(std::chrono::hours(1))) continue;
+  Load load(*config, *source);
+  while (!StopSignals::WaitFor(kBetweenReports)) {
+    if (load.HasAnswers()) load.Report();
+  }
   load.Stop();
-  return load.Report();
+  load.Report();
+  return load.Failed() ? 1 : 0;
 }
 
 }  // namespace
@@ -110,9 +118,8 @@ int Run(const std::string& config_file) {
 
 int main(int argc, char** argv) {
   attestor::StopSignals::Block();
-  if (argc != 3 || std::string(argv[1]) != "--config") {
-    std::cerr << "usage: attestor_load --config FILE\n";
-    return 64;
-  }
-  return attestor::Run(argv[2]);
+  int exit_code = 0;
+  const auto arguments =
+      attestor::ReadArguments(argc, argv, "usage: attestor_load --config FILE\n", false, exit_code);
+  return arguments.has_value() ? attestor::Run(arguments->config_file) : exit_code;
 }
