@@ -208,7 +208,7 @@ constexpr std::array kTable = {
     ReasonInfo{Reason::kSerialExists, "serial_exists", StatusCode::kAlreadyExists, 500, 70,
                "the serial number is in use", "try again; report it if it happens twice"},
     ReasonInfo{Reason::kStoreFailed, "store_failed", StatusCode::kUnavailable, 503, 74,
-               "the authority's store cannot be read or written",
+               "the store cannot be read or written",
                "check free space, owner and mode of the data directory, then `troth store check`"},
     ReasonInfo{Reason::kStoreNewer, "store_newer", StatusCode::kFailedPrecondition, 500, 78,
                "the store was written by a newer version of Troth",
