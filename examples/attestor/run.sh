@@ -21,6 +21,12 @@ case "$*" in
     exit 64
     ;;
 esac
+case "${TMPDIR:-/tmp}$root" in
+  *[[:space:]]*)
+    echo "run.sh: expected folders without spaces, got TMPDIR ${TMPDIR:-/tmp} and $root; set TMPDIR to another one, or move" >&2
+    exit 64
+    ;;
+esac
 for needed in nginx curl jq openssl flock "$troth" "$programs/attestor" "$programs/db_service" "$programs/attestor_load"; do
   command -v "$needed" >/dev/null || {
     echo "run.sh: $needed is missing; run \`make attestor\`, which installs and builds what is needed" >&2
@@ -88,6 +94,17 @@ start() {
   pids+=($!)
   pid_of[$name]=$!
 }
+# stop NAME: ends it, and forgets its id, which may be another's from then on.
+stop() {
+  local pid=${pid_of[$1]}
+  kill "$pid"
+  wait "$pid" || :
+  local each left=()
+  for each in "${pids[@]}"; do
+    if ((each != pid)); then left+=("$each"); fi
+  done
+  pids=("${left[@]}")
+}
 # started NAME: waits until it has printed its first line, which says that it is ready.
 started() {
   until_true 20 test -s "$work/$1.out" || {
@@ -116,13 +133,17 @@ cp authority/root.pem root.pem
 say "https://$ca, root SHA-256 $(jq -r .root_fingerprint authority.out)"
 
 token() { "$troth" tokens create --data authority --name "$1" 2>/dev/null; }
+# What the operator hands over: the authority's root, and a token, which nobody else may read.
+hand_over() {
+  cp root.pem "$1/ca.pem"
+  (umask 077 && token "$2" >"$1/token")
+}
 # enrol FOLDER NAME: key and request are made in the folder, and only the request leaves it. The same again, without a token,
 # renews.
 enrol() {
-  token "$2" >"$1/token"
-  "$troth" enroll "$ca" "$2" --token-file "$1/token" --cert-dir "$1" >>enrolments.log 2>&1
+  hand_over "$1" "$2"
+  "$troth" enroll "$ca" "$2" --token-file "$1/token" --trust-bundle "$1/ca.pem" --cert-dir "$1" >>enrolments.log 2>&1
   rm "$1/token"
-  cp root.pem "$1/ca.pem"
   say "$2: key made in $1/, valid until $(valid_until "$1/$2.crt")"
 }
 valid_until() { openssl x509 -in "$1" -noout -enddate | cut -d= -f2; }
@@ -135,6 +156,7 @@ enrol observer alice.observers.example
 enrol one one.attestors.example
 enrol two two.attestors.example
 # The third has openssl and curl.
+hand_over three three.attestors.example
 (
   cd three
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out three.attestors.example.key
@@ -142,12 +164,11 @@ enrol two two.attestors.example
     -subj /CN=three.attestors.example -addext subjectAltName=DNS:three.attestors.example
   jq --raw-input --slurp '{csr: .}' three.attestors.example.csr >request.json
   # A token is a secret: no argument, which every user of the machine could see.
-  (umask 077 && printf 'Authorization: Bearer %s\n' "$(cd .. && token three.attestors.example)" >token.field)
-  curl --silent --show-error --fail-with-body --cacert ../root.pem --header @token.field \
+  (umask 077 && printf 'Authorization: Bearer %s\n' "$(cat token)" >token.field)
+  curl --silent --show-error --fail-with-body --cacert ca.pem --header @token.field \
     --header 'Content-Type: application/json' --data-binary @request.json "https://$ca/v1/certificates" >issued.json
-  rm token.field
+  rm token token.field
   jq --raw-output '.certificate + .chain' issued.json >three.attestors.example.crt
-  cp ../root.pem ca.pem
 ) 2>>"$work/openssl.log"
 say "three.attestors.example: the same with openssl and curl, valid until $(valid_until three/three.attestors.example.crt)"
 
@@ -264,13 +285,11 @@ signatures=/packets/$packet/signatures
 call "$alice" "$signatures" --json '{"attestor": "one.attestors.example", "signature": "AA=="}'
 check "and posts: $status $body" answered 403 '[troth:role_not_allowed]'
 say "the policy's log: $(grep 'call refused' policy.log | tail -n 1 | sed -e 's/.*call refused/call refused/' -e 's/ message=.*//')"
-call "$alice" "$signatures" --json '{"attestor": "one.attestors.example", "signature": "AA=="}' \
-  -H 'Troth-Client-Names: DNS:one.attestors.example' -H 'Troth_Client_Names: DNS:one.attestors.example'
-check "and says in forged fields that it is one.attestors.example: $status" answered 403 '[troth:role_not_allowed]'
-# The policy lets every attestor post signatures; the db-service looks whose they are.
+# The policy lets every attestor post signatures; the db-service looks whose they are, by a field that only nginx can set.
 call three/three.attestors.example "$signatures" --json '{"attestor": "one.attestors.example", "signature": "AA=="}' \
-  -H 'Troth-Client-Names: DNS:one.attestors.example' -H 'Troth-Client-Common-Name: one.attestors.example'
-check "three.attestors.example, with the same fields, as one: $status $(jq -r .detail <<<"$body" 2>/dev/null)" \
+  -H 'Troth-Client-Names: DNS:one.attestors.example' -H 'Troth_Client_Names: DNS:one.attestors.example' \
+  -H 'Troth-Client-Common-Name: one.attestors.example'
+check "three.attestors.example, as one in the body and in forged fields: $status $(jq -r .detail <<<"$body" 2>/dev/null)" \
   answered 403 name_not_permitted
 (sed '/^poll_interval/d' three/attestor.toml && echo 'attestor = "two.attestors.example"') >three/as-two.toml
 said=$(in_folder three "$programs/attestor" --config as-two.toml --once 2>&1) || :
@@ -289,8 +308,16 @@ for each in one two; do start "$each" in_folder "$each" "$programs/attestor" --c
 started one
 started two
 check "one and two run: it is confirmed" until_true 10 is_confirmed "$packet"
-for _ in 1 2 3 4; do post_packet; done
-check "four more packets are confirmed as they come in" until_true 10 is_confirmed "$packet"
+more=()
+for _ in 1 2 3 4; do
+  post_packet
+  more+=("$packet")
+done
+all_confirmed() {
+  local each
+  for each in "${more[@]}"; do is_confirmed "$each" || return 1; done
+}
+check "four more packets are confirmed as they come in" until_true 10 all_confirmed
 say "$(jq -r '.signatures[] | "\(.attestor)  \(.signature[0:44])..."' <<<"$body" | sed '2,$s/^/   /')"
 
 # ---- Reloads under load
@@ -303,19 +330,25 @@ served_serial() {
 }
 serves() { [[ "$(served_serial)" == "$1" ]]; }
 start load in_folder one "$programs/attestor_load" --config attestor.toml
+started load
+# Requests until now. Its last line may be half written.
+requests() { tail -n 2 load.out | jq -R 'fromjson? | .requests' | tail -n 1; }
 reloaded=0
+busy=0
 for _ in $(seq "$reloads"); do
   renew nginx db.example
+  before=$(requests)
   refresh
+  if (($(requests) > before)); then busy=$((busy + 1)); fi
   if until_true 10 serves "$(openssl x509 -in nginx/db.example.crt -noout -serial)"; then
     reloaded=$((reloaded + 1))
   fi
 done
 check "$reloaded times new connections saw the new certificate" test "$reloaded" -eq "$reloads"
 check "nginx was reloaded $(grep -c 'nginx reloaded' refresh.log) times" test "$(grep -c 'nginx reloaded' refresh.log)" -eq "$reloads"
-kill "${pid_of[load]}"
-wait "${pid_of[load]}" || :
-result=$(cat load.out)
+check "requests were answered during $busy of them" test "$busy" -eq "$reloads"
+stop load
+result=$(tail -n 1 load.out)
 check "$(jq -r '"\(.requests) requests on \(.connections) connections: \(.failures) refused \(.first_failure)"' <<<"$result")" \
   test "$(jq -r '.failures == 0 and .requests > 0 and .connections > 10' <<<"$result")" = true
 renew one one.attestors.example
