@@ -91,6 +91,12 @@ class HttpServices(TestCase):
                 client.wait(timeout=10)
                 client.stdout.close()
 
+    def test_a_number_of_requests_that_is_none_is_refused(self):
+        for times in ("abc", "0", "-1", "2x", ""):
+            done = run(self.client_program, *self.files("client"), "https://localhost:1/greeting", times, check=False)
+            self.assertEqual((done.returncode, done.stdout), (64, ""))
+            self.assertIn("usage: ", done.stderr)
+
     def test_the_page_shows_the_programs(self):
         shown = re.findall(r"```cpp\n(.*?)```", page(), re.DOTALL)
         self.assertEqual(shown, [(SOURCE_DIR / f"examples/http/greeting_{side}.cc").read_text()
