@@ -15,9 +15,9 @@ namespace troth {
 //   "*.db.example" with that name, or some of those that it stands for, which is warned of;
 // * private_key: the certificate's, not encrypted;
 // * trust_bundle: CAs, each with its issuers up to a root;
-// * crl: PEM, one file with a current list, signed by its CA, of every CA of the bundle, and of
-//   those that the certificate's own chain names below them: nginx checks the whole chain of a
-//   client, up to the root, and refuses everybody while a list is missing.
+// * crl: PEM, one file with a current list, signed by its CA, of every CA of the bundle that has
+//   not expired, and of those that the certificate's own chain names below them: nginx checks the
+//   whole chain of a client, up to the root, and refuses everybody while a list is missing.
 // Returns warnings: what works and is poor. Errors: those of reading, key_mismatch,
 // certificate_expired, file_wrong_format, name_mismatch, usage_not_allowed, issuer_unknown,
 // crl_expired, revocation_unknown; each with what to do.

@@ -23,7 +23,7 @@ struct NginxServer {
 
 // The first line of what NginxServerBlock writes.
 inline constexpr const char* kNginxServerBlockHead =
-    "# Written by `troth nginx-config`: make it again rather than change it here.";
+    "# Written by `troth nginx-config`, which replaces it when it is run again with this --out.";
 
 // A server block for nginx 1.18 or newer, for its http block. In it:
 // * TLS 1.2 and 1.3, no session cache and no tickets, so that every connection is verified anew;
