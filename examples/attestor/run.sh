@@ -27,7 +27,7 @@ case "${TMPDIR:-/tmp}$root" in
     exit 64
     ;;
 esac
-for needed in nginx curl jq openssl flock "$troth" "$programs/attestor" "$programs/db_service" "$programs/attestor_load"; do
+for needed in nginx curl jq openssl "$troth" "$programs/attestor" "$programs/db_service" "$programs/attestor_load"; do
   command -v "$needed" >/dev/null || {
     echo "run.sh: $needed is missing; run \`make attestor\`, which installs and builds what is needed" >&2
     exit 69
@@ -218,14 +218,15 @@ END
 nginx=(nginx -e "$work/nginx/error.log" -p "$work/nginx" -c "$work/nginx/nginx.conf")
 # The script that a timer runs in real operation.
 refresh() {
-  TROTH=$troth TROTH_AUTHORITY=https://$ca TROTH_ROOT=$work/root.pem TROTH_NGINX_FILES=$work/nginx/files \
-    TROTH_NGINX_CONF=$work/nginx/conf.d/db.conf TROTH_NGINX="${nginx[*]}" TROTH_NGINX_PID=$work/nginx/nginx.pid \
-    "$refresh" --listen "127.0.0.1:$port" --server-name db.example \
-    --certificate "$work/nginx/db.example.crt" --private-key "$work/nginx/db.example.key" \
-    --upstream "unix:$work/db-service/http.sock" --policy "$work/policy.toml" \
-    --policy-socket "unix:$work/policy.sock" >>"$work/refresh.log" 2>&1
+  TROTH=$troth TROTH_AUTHORITY=$ca TROTH_ROOT=$work/root.pem TROTH_NGINX_FILES=$work/nginx/files \
+    TROTH_NGINX="${nginx[*]}" TROTH_NGINX_PID=$work/nginx/nginx.pid \
+    "$refresh" "$work/nginx/conf.d/db.conf" "$work/nginx/db.example.crt" >>"$work/refresh.log" 2>&1
 }
-refresh
+"$troth" trust fetch "$ca" --trust-bundle root.pem --out-dir nginx/files >>refresh.log 2>&1
+"$troth" nginx-config --listen "127.0.0.1:$port" --server-name db.example \
+  --certificate nginx/db.example.crt --private-key nginx/db.example.key \
+  --trust-bundle nginx/files/ca.pem --crl nginx/files/crls.pem --upstream "unix:$work/db-service/http.sock" \
+  --policy policy.toml --policy-socket "unix:$work/policy.sock" --out nginx/conf.d/db.conf >>refresh.log 2>&1
 check "troth nginx-config wrote the server block, with the lists of $(grep -c BEGIN nginx/files/crls.pem) CAs; nginx -t takes it" \
   "${nginx[@]}" -t -q
 start policy "$troth" policy serve --policy "$work/policy.toml" --trust-bundle "$work/nginx/files/ca.pem" --require-crl \

@@ -26,7 +26,7 @@ class Story(TestCase):
     def setUp(self):
         super().setUp()
         need_programs(self)
-        for name in ("curl", "jq", "openssl", "flock"):
+        for name in ("curl", "jq", "openssl"):
             tool(name)
         if not os.access("/usr/sbin/nginx", os.X_OK):
             tool("nginx")

@@ -79,12 +79,12 @@ class SystemdUnits(TestCase):
         environment = {name: value.replace("%S", str(self.folder))
                        for name, value in re.findall(r"^Environment=(\w+)=(.*)$", text, re.M)}
         command = re.search(r"^ExecStart=(.*)$", text, re.M).group(1)
-        command = command.replace("$TROTH_NGINX_OPTIONS", said.pop("TROTH_NGINX_OPTIONS"))
-        done = run(*command.split(), check=False, env={**environment, **said, "TROTH_AUTHORITY": "https://127.0.0.1:1"})
-        # Everything was understood; no file is there.
+        command = command.replace("$TROTH_NGINX_READS", said.pop("TROTH_NGINX_READS"))
+        done = run(*command.split(), check=False, env={**environment, **said})
+        # Everything was understood; the root is not there.
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("file_not_found", done.stderr)
-        self.assertIn("no new lists from https://127.0.0.1:1", done.stderr)
+        self.assertIn(said["TROTH_ROOT"], done.stderr)
 
     def test_what_they_may_do_is_little(self):
         for unit, most in (("troth-enroll@.service", 5.0), ("troth-serve.service", 2.5), ("troth-policy.service", 2.5),

@@ -75,6 +75,7 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   AddDoctorCommand(app, session);
   AddPolicyCommand(app, session);
   AddNginxConfigCommand(app, session);
+  AddTrustCommand(app, session);
   AddPongCommand(app, session);
   AddPingCommand(app, session);
 

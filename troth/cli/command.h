@@ -65,6 +65,7 @@ void AddCertsCommand(CLI::App& app, Session& session);
 void AddCaCommand(CLI::App& app, Session& session);
 void AddPolicyCommand(CLI::App& app, Session& session);
 void AddNginxConfigCommand(CLI::App& app, Session& session);
+void AddTrustCommand(CLI::App& app, Session& session);
 void AddPingCommand(CLI::App& app, Session& session);
 void AddPongCommand(CLI::App& app, Session& session);
 void AddServeCommand(CLI::App& app, Session& session);
