@@ -8,6 +8,7 @@
 #include "examples/attestor/attestor.h"
 #include "examples/attestor/attestor_config.h"
 #include "examples/attestor/program.h"
+#include "troth/base/stop_signal.h"
 #include "troth/enroll/backoff.h"
 
 namespace attestor {
@@ -15,12 +16,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-bool Stopped() { return StopSignals::WaitFor(milliseconds(0)); }
-
 int Run(const std::string& config_file, bool once) {
   const absl::StatusOr<AttestorConfig> config = LoadAttestorConfig(config_file);
   if (!config.ok()) return Fail("attestor", config.status());
-  auto attestor = Attestor::Create(*config, Stopped);
+  const troth::StopSignal stop;
+  const auto stopped = [&] { return stop.WaitFor(milliseconds(0)); };
+  auto attestor = Attestor::Create(*config, stopped);
   if (!attestor.ok()) return Fail("attestor", attestor.status());
   if (once) {
     const absl::StatusOr<int> signed_packets = (*attestor)->RunOnce();
@@ -33,17 +34,17 @@ int Run(const std::string& config_file, bool once) {
   troth::Backoff backoff({.first = config->poll_interval,
                           .longest = std::max(config->poll_interval, milliseconds(60'000))},
                          troth::SystemRandom());
-  while (!Stopped()) {
+  while (!stopped()) {
     milliseconds pause = config->poll_interval;
     const absl::StatusOr<int> round = (*attestor)->RunOnce();
     if (round.ok()) {
       backoff.Reset();
-    } else if (!Stopped()) {
+    } else if (!stopped()) {
       // Whatever it is, somebody may mend it meanwhile: it is tried again, ever less often.
       Fail("attestor", round.status());
       pause = backoff.Next();
     }
-    StopSignals::WaitFor(pause);
+    stop.WaitFor(pause);
   }
   return 0;
 }
@@ -52,7 +53,6 @@ int Run(const std::string& config_file, bool once) {
 }  // namespace attestor
 
 int main(int argc, char** argv) {
-  attestor::StopSignals::Block();
   int exit_code = 0;
   const auto arguments = attestor::ReadArguments(
       argc, argv,

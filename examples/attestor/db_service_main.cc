@@ -8,12 +8,14 @@
 #include "examples/attestor/db_service.h"
 #include "examples/attestor/db_service_config.h"
 #include "examples/attestor/program.h"
+#include "troth/base/stop_signal.h"
 #include "troth/http/server.h"
 
 namespace attestor {
 namespace {
 
 int Run(const std::string& config_file) {
+  const troth::StopSignal stop;
   absl::StatusOr<DbServiceConfig> config = LoadDbServiceConfig(config_file);
   if (!config.ok()) return Fail("db_service", config.status());
   const std::string listen = config->listen;
@@ -27,7 +29,7 @@ int Run(const std::string& config_file) {
                                                DbServiceHandler(*std::move(service)));
   if (!server.ok()) return Fail("db_service", server.status());
   std::cout << "db-service listens on " << (*server)->address() << std::endl;
-  while (!StopSignals::WaitFor(std::chrono::hours(1))) continue;
+  stop.Wait();
   (*server)->Shutdown(std::chrono::seconds(5));
   return 0;
 }
@@ -36,7 +38,6 @@ int Run(const std::string& config_file) {
 }  // namespace attestor
 
 int main(int argc, char** argv) {
-  attestor::StopSignals::Block();
   int exit_code = 0;
   const auto arguments = attestor::ReadArguments(
       argc, argv, "usage: db_service --config FILE\nexample: db_service --config db-service.toml\n",

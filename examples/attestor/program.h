@@ -1,7 +1,6 @@
-// What the two programs share: how they fail, and how they are told to stop.
+// What the two programs share: how they fail, and their arguments.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 
@@ -21,13 +20,5 @@ struct ProgramArguments {
 // or something else than expected, which prints it to standard error.
 std::optional<ProgramArguments> ReadArguments(int argc, char** argv, const char* usage,
                                               bool knows_once, int& exit_code);
-
-// SIGINT and SIGTERM, blocked from Block on, which comes before any thread.
-class StopSignals {
- public:
-  static void Block();
-  // Whether one has come, at once or within `limit`. Remembers it. From one thread.
-  static bool WaitFor(std::chrono::milliseconds limit);
-};
 
 }  // namespace attestor

@@ -2,12 +2,12 @@
 //
 //   greeting_server CERTIFICATE PRIVATE_KEY TRUST_BUNDLE POLICY [ADDRESS:PORT]
 #include <chrono>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <string>
 
 #include "troth/base/reason.h"
+#include "troth/base/stop_signal.h"
 #include "troth/http/server.h"
 
 namespace {
@@ -39,12 +39,7 @@ int main(int argc, char** argv) {
                  "[ADDRESS:PORT]\n";
     return 64;
   }
-  // Before any thread, so that sigwait below is the one that gets them.
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGINT);
-  sigaddset(&stop, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  const troth::StopSignal stop;  // SIGINT or SIGTERM, from here on
 
   // Both watch their files: replace them, and new connections and requests go by the new ones.
   auto identity = troth::IdentitySource::WatchFiles(
@@ -59,8 +54,7 @@ int main(int argc, char** argv) {
   if (!server.ok()) return Fail(server.status());
   std::cout << "listens on " << (*server)->address() << std::endl;
 
-  int received = 0;
-  sigwait(&stop, &received);
+  stop.Wait();
   // Requests that are being answered have five seconds to end.
   (*server)->Shutdown(std::chrono::seconds(5));
   return 0;

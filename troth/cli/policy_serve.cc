@@ -7,10 +7,10 @@
 
 #include "troth/authz/guard.h"
 #include "troth/base/reason.h"
+#include "troth/base/stop_signal.h"
 #include "troth/base/strings.h"
 #include "troth/cli/command.h"
 #include "troth/cli/policy_internal.h"
-#include "troth/cli/stop_signal.h"
 #include "troth/http/server.h"
 #include "troth/identity/identity_source.h"
 #include "troth/nginx/auth_request.h"

@@ -16,6 +16,7 @@
 #include "examples/attestor/attestor_config.h"
 #include "examples/attestor/program.h"
 #include "examples/attestor/refusal.h"
+#include "troth/base/stop_signal.h"
 #include "troth/base/strings.h"
 #include "troth/http/client.h"
 #include "troth/identity/identity_source.h"
@@ -104,8 +105,9 @@ int Run(const std::string& config_file) {
                                          .private_key = config->attestor_key,
                                          .trust_bundle = config->ca_certificate});
   if (!source.ok()) return Fail("attestor_load", source.status());
+  const troth::StopSignal stop;
   Load load(*config, *source);
-  while (!StopSignals::WaitFor(kBetweenReports)) {
+  while (!stop.WaitFor(kBetweenReports)) {
     if (load.HasAnswers()) load.Report();
   }
   load.Stop();
@@ -117,7 +119,6 @@ int Run(const std::string& config_file) {
 }  // namespace attestor
 
 int main(int argc, char** argv) {
-  attestor::StopSignals::Block();
   int exit_code = 0;
   const auto arguments =
       attestor::ReadArguments(argc, argv, "usage: attestor_load --config FILE\n", false, exit_code);

@@ -1,4 +1,4 @@
-#include "troth/cli/stop_signal.h"
+#include "troth/base/stop_signal.h"
 
 #include <poll.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM, for commands that run until then.
+// Ctrl-C and SIGTERM, for programs that run until then.
 #pragma once
 
 #include <chrono>
