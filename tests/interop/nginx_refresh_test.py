@@ -272,6 +272,31 @@ class Answers(FilesOfAnAuthority):
                 self.assertIn(f"[{reason}]", done.stderr)
                 self.assertEqual(self.present(), before)
 
+    def test_an_issuer_that_has_expired_needs_no_list(self):
+        config = self.folder / "ended.cnf"
+        (self.folder / "ended.index").write_text("")
+        config.write_text(f"[ca]\ndefault_ca = x\n[x]\ndatabase = {self.folder}/ended.index\nnew_certs_dir = {self.folder}\n"
+                          "rand_serial = yes\ndefault_md = sha256\npolicy = p\nx509_extensions = v\n[p]\ncommonName = supplied\n"
+                          "[v]\nbasicConstraints = critical,CA:true\nkeyUsage = critical,keyCertSign,cRLSign\n"
+                          "subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n")
+        key, request, ended = (self.folder / f"ended.{end}" for end in ("key", "csr", "pem"))
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", key, "-out", request,
+                "-subj", "/CN=ended")
+        openssl("ca", "-batch", "-notext", "-config", config, "-in", request, "-out", ended, "-cert", self.root, "-keyfile",
+                self.folder / "authority" / "root.key", "-startdate", "20250101000000Z", "-enddate", "20250201000000Z")
+        expired = self.list_of(ended, key, "20250101000000Z", "20250102000000Z")
+        before = self.present()
+        for lists in ("", expired):
+            done = self.told({**self.good, "issuers": ended.read_text() + self.good["issuers"], "crls": lists + self.good["crls"]})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(self.present(), before)
+        # It is no reason either to keep what is here of it.
+        (self.files / "ca.pem").write_text(ended.read_text() + before["ca.pem"])
+        done = self.told(self.good)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("no longer trusted", done.stderr)
+        self.assertEqual(self.present(), before)
+
     def test_an_older_list_does_not_let_in_again_who_was_revoked(self):
         self.assertNotEqual(self.older["crls"], self.good["crls"])
         before = self.present()
