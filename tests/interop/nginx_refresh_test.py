@@ -228,6 +228,9 @@ class Answers(FilesOfAnAuthority):
         return openssl("ca", "-config", config, "-gencrl", "-cert", certificate, "-keyfile", key, "-crl_lastupdate", begin,
                        "-crl_nextupdate", end).stdout
 
+    def around_now(self):
+        return [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds)) for seconds in (-60, 3600)]
+
     def test_the_fake_server_is_believed_when_it_says_what_the_authority_says(self):
         done = self.told(self.good)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -236,6 +239,12 @@ class Answers(FilesOfAnAuthority):
     def test_what_cannot_be_believed_changes_nothing(self):
         other_list = (self.folder / "other" / "other.crl").read_text()
         whole = json.dumps(self.good).encode()
+        # In the issuer's name, with another key.
+        key, request, forger = (self.folder / f"forger.{end}" for end in ("key", "csr", "pem"))
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+        openssl("x509", "-x509toreq", "-in", self.folder / "authority" / "issuer.pem", "-signkey", key, "-out", request)
+        openssl("req", "-x509", "-in", request, "-key", key, "-out", forger)
+        forged = self.list_of(forger, key, *self.around_now())
         rows = {
             "truncated": (whole[: len(whole) // 2], "response_malformed"),
             "truncated PEM": ({**self.good, "crls": self.good["crls"][:-80]}, "response_malformed"),
@@ -248,6 +257,7 @@ class Answers(FilesOfAnAuthority):
                              "certificate_self_signed"),
             "a leaf as issuer": ({**self.good, "issuers": blocks((self.folder / "gone.example.crt").read_text())[0]},
                                  "not_a_certificate_authority"),
+            "forged list": ({**self.good, "crls": forged + self.good["crls"]}, "signature_invalid"),
             "foreign list": ({**self.good, "crls": self.good["crls"] + other_list}, "signature_invalid"),
         }
         before = self.present()
@@ -316,9 +326,8 @@ class Answers(FilesOfAnAuthority):
             self.assertEqual(self.present(), before)
 
     def test_a_list_of_this_moment_is_taken_from_whoever_brings_it(self):
-        now = time.time()
-        times = [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now + seconds)) for seconds in (-60, 3600)]
-        fresh = self.list_of(self.folder / "authority" / "issuer.pem", self.folder / "authority" / "issuer.key", *times)
+        fresh = self.list_of(self.folder / "authority" / "issuer.pem", self.folder / "authority" / "issuer.key",
+                             *self.around_now())
         done = self.told({**self.good, "crls": fresh + blocks(self.good["crls"])[-1]})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(blocks((self.files / "crls.pem").read_text())[0], blocks(fresh)[0])
