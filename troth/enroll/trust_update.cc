@@ -109,12 +109,12 @@ class Update {
       issuers.push_back(issuer);
     }
     if (absl::Status ok = CheckListsHaveIssuers(); !ok.ok()) return ok;
+    const std::optional<Crl> list = ListOf(root_);
+    if (!list.has_value()) return out_.incomplete;
     for (const Certificate& issuer : issuers) Take(issuer);
     for (const Certificate& authority : present_.authorities) {
       if (authority != root_ && !Contains(issuers, authority)) Keep(authority);
     }
-    const std::optional<Crl> list = ListOf(root_);
-    if (!list.has_value()) return WhyNotCurrent(NewestOf(offered_.lists, root_), root_, now_);
     Add(root_, list);
     return std::move(out_);
   }
@@ -152,7 +152,9 @@ class Update {
                               ", which stays: was the authority restored from a backup?");
       return held;
     }
-    out_.incomplete.Update(WhyNotCurrent(older ? held : offered, authority, now_));
+    absl::Status why = WhyNotCurrent(older ? held : offered, authority, now_);
+    if (older) why = WithContext(why, "the authority's list is older than the one that is here");
+    out_.incomplete.Update(why);
     return usable ? held : std::nullopt;
   }
 

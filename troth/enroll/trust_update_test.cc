@@ -201,6 +201,8 @@ TEST_F(TrustUpdateTest, AnOlderListIsRefusedAlsoWhenTheNewerOneHasEnded) {
   const TrustUpdate update = MustUpdate(Good());
   EXPECT_EQ(ReasonOf(update.incomplete), Reason::kCrlExpired);
   EXPECT_EQ(update.material.lists[0].der(), present_.lists[0].der());
+  present_.lists[1] = ListOf(root_, 9, Now() - 2 * kDay);
+  EXPECT_EQ(ReasonOf(Update(Good()).status()), Reason::kCrlExpired);
 }
 
 TEST_F(TrustUpdateTest, AnIssuerThatIsNoLongerOfferedStaysWhileItAndItsListAreValid) {
