@@ -76,6 +76,28 @@ ClientTrust SystemTrust(const std::vector<std::string>& files) {
   return {};
 }
 
+// A file without a certificate is a fault of its own, and says nothing of the server.
+ClientTrust GivenTrust(const std::string& path, Diagnosis& diagnosis) {
+  ClientTrust trust{.kind = ClientTrust::Kind::kGiven,
+                    .called = path,
+                    .certificates = ReadCertificates(path, kMaxFileBytes)};
+  if (!trust.certificates.empty()) return trust;
+  trust.kind = ClientTrust::Kind::kNone;
+  const bool is_told = std::ranges::any_of(diagnosis.findings, [&](const Finding& finding) {
+    return finding.severity == Severity::kFault && finding.subject == path;
+  });
+  if (!is_told) {
+    diagnosis.Add({.reason = Reason::kCertificateMissing,
+                   .subject = path,
+                   .title = "the trust bundle holds no certificate, so whether the server is "
+                            "trusted was not examined",
+                   .expected = "the certificates of the CAs that the client trusts",
+                   .got = "a file without one",
+                   .fix = "give the CA's certificate with --trust-bundle"});
+  }
+  return trust;
+}
+
 }  // namespace
 
 std::vector<std::string> SystemTrustFiles() {
@@ -116,9 +138,7 @@ ClientFiles ReadClientFiles(const EndpointOptions& options, Diagnosis& diagnosis
   if (options.trust_bundle.empty()) {
     out.trust = SystemTrust(options.system_trust_files);
   } else {
-    out.trust = {.kind = ClientTrust::Kind::kGiven,
-                 .called = options.trust_bundle,
-                 .certificates = ReadCertificates(options.trust_bundle, kMaxFileBytes)};
+    out.trust = GivenTrust(options.trust_bundle, diagnosis);
   }
   return out;
 }

@@ -20,7 +20,9 @@ struct ClientTrust {
   enum class Kind {
     kGiven,   // a trust bundle
     kSystem,  // the authorities of the system; a chain that they do not know is judged by itself
-    kNone,    // nobody: the chain is judged by itself
+    // Nobody: the chain is judged by itself; where it is `called`, the file has no certificate, and
+    // whether the chain is trusted is not judged at all.
+    kNone,
   };
   Kind kind = Kind::kNone;
   std::string called = {};  // the file
@@ -49,6 +51,9 @@ bool IsRoot(const Certificate& certificate);
 std::string Listed(const std::vector<Certificate>& certificates, std::string_view separator);
 // Whether a fault with this reason is known already.
 bool HasFault(const Diagnosis& diagnosis, Reason reason);
+// The same, of `subject`.
+bool HasFault(const Diagnosis& diagnosis, Reason reason, std::string_view subject);
+bool Contains(const std::vector<Certificate>& all, const Certificate& certificate);
 
 // Adds all that is wrong with `chain` to `diagnosis`.
 void ExamineServerChain(const ServerChain& chain, Diagnosis& diagnosis);
@@ -60,5 +65,8 @@ void ExamineServerTime(const ServerChain& chain, const Certificate& certificate,
                        const std::string& where, Diagnosis& diagnosis);
 // Whether the chain, whose leaf may be used for `usage`, leads to whom the client trusts.
 void ExamineServerTrust(const ServerChain& chain, Usage usage, Diagnosis& diagnosis);
+// Whom the chain has to lead to: those that the client trusts, and where they do not know it, the
+// upmost of the chain itself.
+std::vector<Certificate> AnchorsFor(const ServerChain& chain);
 
 }  // namespace troth

@@ -20,8 +20,27 @@ bool IsRevocationReason(std::optional<Reason> reason) {
          reason == Reason::kCertificateRevoked;
 }
 
-bool Contains(const std::vector<Certificate>& all, const Certificate& certificate) {
-  return std::ranges::find(all, certificate) != all.end();
+std::vector<Certificate> RootsAmong(const std::vector<Certificate>& all) {
+  std::vector<Certificate> roots;
+  std::ranges::copy_if(all, std::back_inserter(roots), IsRoot);
+  return roots;
+}
+
+bool IsKnownToSystem(const ServerChain& chain) {
+  if (chain.trust.kind != ClientTrust::Kind::kSystem) return false;
+  const PathResult result =
+      ValidatePath(chain.chain.front(), {chain.chain.begin() + 1, chain.chain.end()},
+                   TrustBundle::FromCertificates(chain.trust.certificates), {.now = chain.now});
+  return result.status.ok() || ReasonOf(result.status) != Reason::kIssuerUnknown;
+}
+
+// Where the certificate says that its issuer's is found; empty when it does not.
+std::string PlaceOfIssuer(const Certificate& certificate) {
+  constexpr std::string_view kPrefix = "caIssuers ";
+  for (const std::string& access : certificate.authority_info_access()) {
+    if (access.starts_with(kPrefix)) return Printable(access.substr(kPrefix.size()));
+  }
+  return "";
 }
 
 class TrustExamination {
@@ -34,46 +53,68 @@ class TrustExamination {
         diagnosis_(diagnosis) {}
 
   void Run() {
-    const std::vector<Certificate>& known = chain_.trust.certificates;
-    if (chain_.trust.kind == ClientTrust::Kind::kGiven) {
-      std::vector<Certificate> roots;
-      std::ranges::copy_if(known, std::back_inserter(roots), IsRoot);
-      const bool rootless = roots.empty();
-      if (Accepts(rootless ? known : roots) && rootless && path_.size() > 1) {
-        JudgeRootlessTrust(path_.back());
+    switch (chain_.trust.kind) {
+      case ClientTrust::Kind::kGiven: {
+        const bool rootless = RootsAmong(chain_.trust.certificates).empty();
+        if (Accepts(AnchorsFor(chain_)) && rootless && path_.size() > 1) {
+          JudgeRootlessTrust(path_.back());
+        }
+        return;
       }
-      return;
+      case ClientTrust::Kind::kSystem:
+        if (!IsKnownToSystem(chain_)) return JudgeByItself();
+        Accepts(chain_.trust.certificates);
+        return;
+      case ClientTrust::Kind::kNone:
+        if (chain_.trust.called.empty()) JudgeByItself();
+        return;
     }
-    if (chain_.trust.kind == ClientTrust::Kind::kSystem && IsKnownToSystem()) {
-      Accepts(known);
-      return;
-    }
-    JudgeByItself();
   }
 
  private:
-  bool IsKnownToSystem() const {
-    const PathResult result =
-        ValidatePath(leaf_, Others(), TrustBundle::FromCertificates(chain_.trust.certificates),
-                     {.now = chain_.now});
-    return result.status.ok() || ReasonOf(result.status) != Reason::kIssuerUnknown;
+  // A root that is sent may be that of the clients. Where none is, those fail who trust the
+  // authorities of the system, and nothing shows that others do better.
+  void JudgeByItself() {
+    const std::vector<Certificate> top = AnchorsFor(chain_);
+    const bool has_root = !RootsAmong(chain_.chain).empty();
+    if (chain_.trust.kind == ClientTrust::Kind::kSystem && !has_root) {
+      AddUnknownToSystem();
+    } else {
+      Add(Severity::kWarning, Reason::kIssuerUnknown,
+          {.title = std::string(chain_.trust.kind == ClientTrust::Kind::kSystem
+                                    ? "no authority of this system leads to the server's "
+                                      "certificate"
+                                    : "no trust bundle was given, and this system has none") +
+                    ", so the chain was judged by itself, and whether it is trusted is not known",
+           .expected = "the authority that signed it: --trust-bundle FILE",
+           .got = top.empty() ? "only the certificate of " + Quoted(leaf_.issuer()) +
+                                    ", without that authority"
+                              : "a chain that ends with " + Called(top.back()),
+           .fix = "give the trust bundle that the clients of this server use"});
+    }
+    if (!top.empty()) Accepts(top);
   }
 
-  void JudgeByItself() {
-    std::vector<Certificate> top;
-    std::ranges::copy_if(chain_.chain, std::back_inserter(top), IsRoot);
-    if (top.empty() && order_.size() > 1) top.push_back(order_.back());
-    Add(Severity::kWarning, Reason::kIssuerUnknown,
-        {.title = std::string(chain_.trust.kind == ClientTrust::Kind::kSystem
-                                  ? "no authority of this system leads to the server's certificate"
-                                  : "no trust bundle was given, and this system has none") +
-                  ", so the chain was judged by itself, and whether it is trusted is not known",
-         .expected = "the authority that signed it: --trust-bundle FILE",
-         .got = top.empty() ? "only the certificate of " + Quoted(leaf_.issuer()) +
-                                  ", without that authority"
-                            : "a chain that ends with " + Called(top.back()),
-         .fix = "give the trust bundle that the clients of this server use"});
-    if (!top.empty()) Accepts(top);
+  void AddUnknownToSystem() {
+    const Certificate& last = order_.back();
+    const std::string issuer = Quoted(last.issuer());
+    const std::string place = PlaceOfIssuer(last);
+    Fault(Reason::kIssuerUnknown,
+          {.title = "no authority of this system leads to the server's certificate: its chain ends "
+                    "with " +
+                    Called(last) + ", issued by " + issuer + ", which is not sent and not in " +
+                    Printable(chain_.trust.called) +
+                    (place.empty() ? "" : "; the server leaves out an intermediate"),
+           .expected = "a chain that leads to an authority of this system, or --trust-bundle FILE",
+           .got = std::to_string(chain_.chain.size()) +
+                  " certificate(s): " + Listed(chain_.chain, ", then "),
+           .fix = place.empty()
+                      ? "of a private CA: give its root with --trust-bundle, as the clients of "
+                        "this server have it; otherwise append the intermediate " +
+                            issuer + " to the server's certificate file"
+                      : "append the certificate of " + issuer + " (in DER at " + place +
+                            ") to the server's certificate file; of a private CA: give its root "
+                            "with --trust-bundle"});
   }
 
   std::vector<Certificate> Others() const { return {chain_.chain.begin() + 1, chain_.chain.end()}; }
@@ -223,6 +264,19 @@ class TrustExamination {
 };
 
 }  // namespace
+
+std::vector<Certificate> AnchorsFor(const ServerChain& chain) {
+  const std::vector<Certificate>& known = chain.trust.certificates;
+  if (chain.trust.kind == ClientTrust::Kind::kGiven) {
+    std::vector<Certificate> roots = RootsAmong(known);
+    return roots.empty() ? known : roots;
+  }
+  if (IsKnownToSystem(chain)) return known;
+  std::vector<Certificate> top = RootsAmong(chain.chain);
+  const std::vector<Certificate> order = InRightOrder(chain.chain);
+  if (top.empty() && order.size() > 1) top.push_back(order.back());
+  return top;
+}
 
 void ExamineServerTrust(const ServerChain& chain, Usage usage, Diagnosis& diagnosis) {
   TrustExamination(chain, usage, diagnosis).Run();
