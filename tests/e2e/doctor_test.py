@@ -61,8 +61,14 @@ class Doctor(TestCase):
 
     def test_a_wrong_call_is_a_usage_error(self):
         for arguments in ([], ["ca.pem", "--warn-before", "soon"], ["ca.pem", "--purpose", "both"],
-                          ["ca.pem", "--server-name", "a b"]):
+                          ["ca.pem", "--server-name", "a b"], ["ca.pem", "--server-name", "*.example.com"],
+                          ["db.example.com"]):
             self.assertEqual(troth("doctor", *arguments, cwd=self.folder, check=False).returncode, 64, arguments)
+
+    def test_a_file_that_is_not_there_is_no_host(self):
+        done = troth("doctor", "missing.pem", cwd=self.folder, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("file_not_found", done.stdout)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs another user, to whom a file is closed")
     def test_a_file_that_cannot_be_read_is_a_fault(self):

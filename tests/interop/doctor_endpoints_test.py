@@ -141,8 +141,9 @@ class DoctorOfEndpoints(TestCase):
             self.assertEqual(self.examine(port, *flags, trust=False), [])
             self.assertEqual(self.warnings(), ["peer_not_authenticated"])
             self.assertEqual(self.examine(port, *flags, "--path", "/", trust=False), ["peer_not_authenticated"])
-            self.assertEqual(self.examine(port, "--path", "/healthz", trust=False), [])
-            self.assertEqual(self.warnings(), ["issuer_unknown"])
+            # No system knows it, and where a system knows any authority, that is a fault.
+            self.assertEqual(self.examine(port, "--path", "/healthz", trust=False) + self.warnings(),
+                             ["issuer_unknown"])
             self.assertEqual(self.examine(port, "--grpc", *flags, trust=False), ["protocol_mismatch"])
             _, port = authority.grpc.rsplit(":", 1)
             self.assertEqual(self.examine(port, "--grpc", *flags, trust=False), ["peer_not_authenticated"])
@@ -249,11 +250,29 @@ class DoctorOfEndpoints(TestCase):
         for arguments in ((self.ca, "localhost:443"), ("localhost:1", "localhost:2"), (self.ca, "--grpc"),
                           (self.ca, "--certificate", self.ca), ("localhost:443", "--private-key", self.ca),
                           ("localhost:443", "--timeout", "0s"), ("localhost:443", "--purpose", "server"),
-                          ("localhost:443", "--path", "packets"), ("localhost:0",)):
+                          ("localhost:443", "--path", "packets"), ("localhost:0",),
+                          ("localhost:443", "--certificate", self.ca), ("localhost:443", "--server-name", "*.internal"),
+                          ("https://localhost:443/",), ("https://localhost",), ("db.example.com",), ("10.0.0.7",)):
             with self.subTest(arguments):
                 done = troth("doctor", *arguments, check=False)
                 self.assertEqual(done.returncode, 64, done.stdout)
                 self.assertIn("usage_error", done.stderr)
+
+    def test_a_certificate_with_its_key_in_one_file_is_shown(self):
+        port = self.s_server("-Verify", "2", "-verify_return_error", "-CAfile", self.ca, "-www")
+        both = self.folder / "both.pem"
+        both.write_text("".join((self.made / f"ours/client/client.{end}").read_text() for end in ("pem", "key")))
+        both.chmod(0o600)
+        self.assertEqual(self.examine(port, "--certificate", both), [])
+        self.assertEqual(self.seen("client certificate"), ["required, ours accepted"])
+
+    def test_an_answer_that_cannot_be_written_is_no_verdict(self):
+        port = self.s_server("-www")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([TROTH, "doctor", f"localhost:{port}", "--trust-bundle", self.ca], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 74, done.stderr)
+        self.assertIn("file_write_failed", done.stderr)
 
     def test_people_read_it_in_lines(self):
         port = self.s_server("-Verify", "2", "-verify_return_error", "-CAfile", self.ca, "-www")

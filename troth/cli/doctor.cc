@@ -17,6 +17,7 @@
 #include "troth/cli/health_call.h"
 #include "troth/doctor/endpoint_doctor.h"
 #include "troth/doctor/file_doctor.h"
+#include "troth/pki/pem.h"
 
 namespace troth {
 namespace {
@@ -92,6 +93,11 @@ absl::StatusOr<std::optional<AlternativeName>> ServerNameOf(const Arguments& arg
   if (arguments.server_name.empty()) return std::nullopt;
   absl::StatusOr<AlternativeName> name = AlternativeName::Parse(arguments.server_name);
   if (!name.ok()) return Wrong("--server-name: " + std::string(ToStd(name.status().message())));
+  if (name->kind == AlternativeName::Kind::kDns && name->value.find('*') != std::string::npos) {
+    return Wrong("--server-name: expected the name of one server, got the wildcard " +
+                 Printable(arguments.server_name) +
+                 "; give a name that it is to stand for, such as a.example.com for *.example.com");
+  }
   return *std::move(name);
 }
 
@@ -121,7 +127,38 @@ absl::Status CheckFileArguments(const Arguments& arguments) {
   return absl::OkStatus();
 }
 
+// Whether a target that is no file looks like a host without its port: an IP address, or a name
+// with a dot whose end no file has that the doctor reads.
+bool IsHost(const std::string& text) {
+  constexpr std::string_view kEnds[] = {"pem", "crt", "cer", "cert", "key", "der", "crl", "csr",
+                                        "req", "p12", "pfx", "p7b",  "p7c", "p8",  "txt", "bak"};
+  if (text == "localhost") return true;
+  const size_t dot = text.rfind('.');
+  const bool has_only_its_characters = std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '.';
+  });
+  if (dot == std::string::npos || dot == 0 || dot + 1 == text.size() || !has_only_its_characters) {
+    return false;
+  }
+  return std::ranges::find(kEnds, ToLowerAscii(text.substr(dot + 1))) == std::end(kEnds);
+}
+
+// A URL or a host in the place of files.
+absl::Status CheckFiles(const Arguments& arguments) {
+  for (const std::string& target : arguments.targets) {
+    const bool is_url = target.find("://") != std::string::npos;
+    if (FileExists(target) || (!is_url && !IsHost(target))) continue;
+    return Wrong("expected files, or HOST:PORT such as db.example.com:443, got " +
+                 Printable(target) +
+                 (is_url ? ", a URL; give its host and port, and what to ask for with --path"
+                         : ", and there is no such file; of a server give the port too"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<FileDoctorOptions> FileOptionsOf(const Arguments& arguments, const Clock& clock) {
+  if (absl::Status fits = CheckFiles(arguments); !fits.ok()) return fits;
   if (absl::Status fits = CheckFileArguments(arguments); !fits.ok()) return fits;
   FileDoctorOptions options{.now = clock.Now()};
   options.purpose = arguments.purpose == "server"   ? Usage::kServer
@@ -136,6 +173,17 @@ absl::StatusOr<FileDoctorOptions> FileOptionsOf(const Arguments& arguments, cons
   return options;
 }
 
+// Whether a key, encrypted or not, lies in the file with the certificate. What cannot be read is
+// for the examination to tell.
+bool MayHoldKey(const std::string& path) {
+  const absl::StatusOr<std::string> content = ReadFile(path);
+  if (!content.ok()) return true;
+  const absl::StatusOr<std::vector<PemBlock>> blocks = ParsePem(*content);
+  return blocks.ok() && std::ranges::any_of(*blocks, [](const PemBlock& block) {
+           return block.label.ends_with("PRIVATE KEY");
+         });
+}
+
 absl::StatusOr<EndpointOptions> EndpointOptionsOf(const Arguments& arguments, const Clock& clock) {
   constexpr Seconds kLongest = std::chrono::minutes(10);
   EndpointOptions options{.now = clock.Now()};
@@ -144,6 +192,12 @@ absl::StatusOr<EndpointOptions> EndpointOptionsOf(const Arguments& arguments, co
   }
   if (!arguments.private_key.empty() && arguments.certificate.empty()) {
     return Wrong("--private-key is given without --certificate FILE, the certificate of that key");
+  }
+  if (!arguments.certificate.empty() && arguments.private_key.empty() &&
+      !MayHoldKey(arguments.certificate)) {
+    return Wrong("--certificate is given without --private-key FILE, and " +
+                 Printable(arguments.certificate) +
+                 " holds no key: a certificate cannot be shown without its key");
   }
   if (!arguments.path.empty() && !arguments.path.starts_with('/')) {
     return Wrong(
