@@ -21,8 +21,13 @@ constexpr int kCertificateRequired = 116;
 
 // Of connections that were made alike: what HTTP/1.1 says counts, where it was asked.
 Admission Combined(const TlsProbe& probe, const std::optional<TlsProbe>& http1) {
-  if (http1.has_value() && AdmissionOf(*http1) == Admission::kNo) return Admission::kNo;
-  return AdmissionOf(probe);
+  const Admission first = AdmissionOf(probe);
+  return first == Admission::kNo || !http1.has_value() ? first : AdmissionOf(*http1);
+}
+
+// The answer of HTTP that a client like that of the probes had.
+std::optional<Http1Answer> AnswerOf(const TlsProbe& probe, const std::optional<TlsProbe>& http1) {
+  return AnswerOf(http1.has_value() ? *http1 : probe);
 }
 
 class AdmissionFindings {
@@ -42,7 +47,10 @@ class AdmissionFindings {
       } else {
         AddRefusal();
       }
-    } else if (facts_.shows_certificate && !IsNamed()) {
+      return;
+    }
+    AddDoubt();
+    if (facts_.shows_certificate && AdmissionOf(facts_) == Admission::kYes && !IsNamed()) {
       AddNotNamed();
     }
   }
@@ -80,8 +88,12 @@ class AdmissionFindings {
 
   void AddMissing() {
     // That ours cannot be used has been said with the file.
-    const bool was_given = !case_.options.certificate.empty();
-    if (was_given && !diagnosis_.healthy()) return;
+    const bool is_of_ours = std::ranges::any_of(diagnosis_.findings, [&](const Finding& finding) {
+      return finding.severity == Severity::kFault && !finding.subject.empty() &&
+             (finding.subject == case_.options.certificate ||
+              finding.subject == case_.options.private_key);
+    });
+    if (is_of_ours) return;
     const std::optional<int> alert = facts_.tls.alert;
     const bool fits = !alert.has_value() || alert == kHandshakeFailure ||
                       alert == kBadCertificate || alert == kCertificateUnknown ||
@@ -110,6 +122,11 @@ class AdmissionFindings {
     const TlsProbe& tls = facts_.tls;
     if (absl::Status said = SaidInHttp(); !said.ok()) return said;
     if (!tls.alert.has_value()) {
+      if (const std::optional<Http1Answer> answer = AnswerOf(tls, facts_.http1)) {
+        return MakeError(Reason::kPeerRejectedCertificate,
+                         "the server answers HTTP " + std::to_string(answer->status) +
+                             " to our certificate, and lets in who shows none; its log says why");
+      }
       return MakeError(Reason::kPeerRejectedCertificate,
                        "the server hung up when it had seen our certificate, without saying why");
     }
@@ -174,6 +191,28 @@ class AdmissionFindings {
            });
   }
 
+  // Where an answer of HTTP may mean the certificate, or something else.
+  void AddDoubt() {
+    const std::optional<Http1Answer> answer = AnswerOf(facts_.tls, facts_.http1);
+    if (!answer.has_value() || !MayBeAboutCertificate(*answer)) return;
+    const std::string got = "HTTP " + std::to_string(answer->status);
+    if (facts_.shows_certificate) {
+      Add(Severity::kWarning, Reason::kPeerRejectedCertificate,
+          {.title = "the server answers " + got + " to our certificate, which it may have refused",
+           .expected = ExpectedIssuers(),
+           .got = case_.files.credentials.has_value() ? Ours() : got,
+           .fix = "look at the server's log, which says why; if the path is the cause, name one "
+                  "that your client asks for with --path"});
+    } else {
+      Add(Severity::kWarning, Reason::kClientCertificateMissing,
+          {.title = "the server asks for a client certificate, and answers " + got + " without one",
+           .expected = ExpectedIssuers(),
+           .got = "no certificate",
+           .fix = "give --certificate and --private-key; if the path is the cause, name one that "
+                  "your client asks for with --path"});
+    }
+  }
+
   // Many clients hold their certificate back then.
   void AddNotNamed() {
     Add(Severity::kWarning, Reason::kPeerRejectedCertificate,
@@ -204,19 +243,39 @@ std::string ListedNames(const std::vector<DistinguishedName>& names, std::string
   return Join(out, separator);
 }
 
-Admission AdmissionOf(const EndpointFacts& facts) { return Combined(facts.tls, facts.http1); }
+Admission AdmissionOf(const EndpointFacts& facts) {
+  const Admission ours = Combined(facts.tls, facts.http1);
+  if (ours != Admission::kUnknown || !facts.anonymous.has_value()) return ours;
+  // The same question without a certificate was answered well: it is the certificate.
+  const std::optional<Http1Answer> refused = AnswerOf(facts.tls, facts.http1);
+  return refused.has_value() && AnswerOf(*facts.anonymous).has_value() &&
+                 AdmissionOf(*facts.anonymous) == Admission::kYes
+             ? Admission::kNo
+             : ours;
+}
 
 ClientCertificateWish WishOf(const EndpointFacts& facts) {
   const TlsProbe& tls = facts.tls;
   if (!tls.certificate_requested) {
     return tls.handshake_done ? ClientCertificateWish::kNone : ClientCertificateWish::kUnknown;
   }
-  const Admission without =
+  Admission without =
       facts.shows_certificate
           ? (facts.anonymous.has_value() ? AdmissionOf(*facts.anonymous) : Admission::kUnknown)
           : AdmissionOf(facts);
+  // Without it an answer that may mean the certificate, and with it none such: it did.
+  if (facts.anonymous.has_value() && without == Admission::kUnknown &&
+      AnswerOf(*facts.anonymous).has_value() && AnswerOf(facts.tls, facts.http1).has_value() &&
+      AdmissionOf(facts) == Admission::kYes) {
+    without = Admission::kNo;
+  }
   switch (without) {
     case Admission::kYes:
+      // The handshake passes without one, and a guard may want it all the same.
+      if (!facts.shows_certificate && facts.call.has_value() &&
+          ReasonOf(facts.call->status()) == Reason::kPeerNotAuthenticated) {
+        return ClientCertificateWish::kUnknown;
+      }
       return ClientCertificateWish::kOptional;
     case Admission::kNo:
       return ClientCertificateWish::kRequired;

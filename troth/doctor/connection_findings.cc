@@ -12,6 +12,9 @@ namespace troth {
 namespace {
 
 constexpr int kNoApplicationProtocol = 120;
+constexpr std::string_view kCompare =
+    "look at the server's log, and compare its versions, ciphers, groups and kind of key with what "
+    "OpenSSL offers (`openssl s_client -connect HOST:PORT`)";
 
 std::string WhyUnreachable(const Unreachable& unreachable) {
   if (unreachable.timed_out) return "no answer in time";
@@ -86,7 +89,7 @@ class ConnectionFindings {
   }
 
   bool OnlySpeaksOld() const {
-    return facts_.old.has_value() && !facts_.old->version.empty() && tls_.chain.empty();
+    return facts_.old.has_value() && !facts_.old->version.empty() && !tls_.showed_chain();
   }
 
   void AddOnlyOld() {
@@ -161,6 +164,10 @@ class ConnectionFindings {
                               case_.subject());
     // It begins with the server, which is the subject here.
     finding.title.erase(0, finding.title.find_first_not_of(": "));
+    finding.expected = "a handshake with TLS 1.2 or TLS 1.3";
+    finding.got = "TLS alert " + std::to_string(*tls_.alert);
+    // The reason's own advice is to run the doctor.
+    if (finding.reason == Reason::kHandshakeFailed) finding.fix = kCompare;
     diagnosis_.Add(std::move(finding));
   }
 
@@ -172,7 +179,8 @@ class ConnectionFindings {
             {.title = "the server took the connection and did not finish the TLS "
                       "handshake in time",
              .expected = "an answer to the client's hello",
-             .got = tls_.version.empty() ? "silence" : "only a part of the handshake",
+             .got = (tls_.version.empty() ? "silence for " : "only a part of the handshake in ") +
+                    ShortTime(tls_.handshake_took),
              .fix = "check that it speaks TLS on this port, and that it is not overloaded; "
                     "try a longer --timeout"});
       case TlsEnd::kClosed:
@@ -194,7 +202,8 @@ class ConnectionFindings {
       default:
         return Fault(Reason::kHandshakeFailed, {.title = "the TLS handshake failed on our side",
                                                 .expected = "a handshake as RFC 8446 has it",
-                                                .got = Printable(tls_.local_error)});
+                                                .got = Printable(tls_.local_error),
+                                                .fix = std::string(kCompare)});
     }
   }
 
@@ -205,6 +214,11 @@ class ConnectionFindings {
 };
 
 }  // namespace
+
+std::string ShortTime(std::chrono::milliseconds time) {
+  const auto tenths = (time.count() + 50) / 100;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
 
 void AddConnectionFindings(const EndpointCase& what, Diagnosis& diagnosis) {
   ConnectionFindings(what, diagnosis).Run();

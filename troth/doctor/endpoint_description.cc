@@ -122,8 +122,13 @@ class Description {
         Say("answer", "the settings of HTTP/2");
         break;
       }
-      if (probe->handshake_done && probe->end == TlsEnd::kTimedOut) {
-        Say("answer", "none to a request of HTTP");
+      if (!probe->handshake_done || probe != &facts_.tls) continue;
+      if (!probe->answer.empty()) {
+        Say("answer", "not of HTTP: \"" + Printable(probe->answer, 60) + "\"");
+      } else {
+        Say("answer", probe->end == TlsEnd::kTimedOut
+                          ? "none in time"
+                          : "none: it hung up when it was asked in HTTP");
       }
     }
     if (case_.options.call == nullptr) return;
@@ -144,9 +149,9 @@ class Description {
 }  // namespace
 
 const TlsProbe& EndpointCase::furthest() const {
-  if (facts.tls.chain.empty() && facts.without_alpn.has_value()) return *facts.without_alpn;
-  if (facts.tls.chain.empty() && facts.old.has_value()) return *facts.old;
-  return facts.tls;
+  if (facts.tls.handshake_done || facts.tls.showed_chain()) return facts.tls;
+  if (facts.without_alpn.has_value()) return *facts.without_alpn;
+  return AgreedToVersion(facts.old) ? *facts.old : facts.tls;
 }
 
 std::optional<Time> EndpointCase::server_clock() const {

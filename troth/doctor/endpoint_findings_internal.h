@@ -1,6 +1,7 @@
 // What was seen of an endpoint, in words: what it is, and what is wrong with it.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,8 @@ ClientCertificateWish WishOf(const EndpointFacts& facts);
 // Whether the client of this case was let in, as far as TLS and nginx say.
 Admission AdmissionOf(const EndpointFacts& facts);
 
+// "2.5 s".
+std::string ShortTime(std::chrono::milliseconds time);
 // "'CN=a', 'CN=b'"; short when there are many.
 std::string ListedNames(const std::vector<DistinguishedName>& names, std::string_view separator);
 

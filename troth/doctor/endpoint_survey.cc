@@ -1,6 +1,7 @@
 #include "troth/doctor/endpoint_survey_internal.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -55,6 +56,7 @@ class Surveying {
     } else {
       LookForOthers();
     }
+    LookAtOthers();
     return std::move(facts_);
   }
 
@@ -79,6 +81,10 @@ class Surveying {
   bool IsOver() const { return steady_clock::now() >= deadline_; }
 
   TlsProbe ProbeAt(const SocketAddress& address, Deadline handshake, TlsProbeOptions probe) {
+    return ProbeOver(Socket::Connect(address, handshake), handshake, std::move(probe));
+  }
+
+  TlsProbe ProbeOver(Socket socket, Deadline handshake, TlsProbeOptions probe) {
     constexpr milliseconds kLongestAnswer(3000);
     probe.server_name = ParseIpAddress(host_).has_value() ? "" : host_;
     probe.handshake_deadline = handshake;
@@ -86,7 +92,7 @@ class Surveying {
         std::clamp(std::chrono::duration_cast<milliseconds>(deadline_ - handshake) / 2,
                    milliseconds(0), kLongestAnswer);
     if (probe.request != nullptr) probe.is_whole = IsWhole;
-    return ProbeTls(address, probe);
+    return ProbeTls(std::move(socket), probe);
   }
 
   TlsProbe Probe(const ShownCredentials* credentials, std::vector<std::string> alpn,
@@ -112,23 +118,24 @@ class Surveying {
     return alpn == kAlpnH2 ? IsWholeHttp2Answer(answer) : IsWholeHttp1Answer(answer);
   }
 
-  // The first address that takes a connection is examined.
+  // The first address that takes a connection is examined. The addresses share the time for
+  // connecting only: a slow handshake has as much as that of a lone address.
   bool Reach() {
     const std::vector<SocketAddress>& addresses = facts_.resolved.addresses;
     for (size_t i = 0; i < addresses.size(); ++i) {
       const int left = static_cast<int>(addresses.size() - i);
-      TlsProbe probe = ProbeAt(addresses[i], At(1, 2 * left),
+      Socket socket = Socket::Connect(addresses[i], left == 1 ? deadline_ : At(1, left + 1));
+      if (socket.state() == Socket::State::kOpen) {
+        facts_.tls = ProbeOver(std::move(socket), At(1, 2),
                                {.alpn = {std::string(kAlpnH2), std::string(kAlpnHttp1)},
                                 .credentials = credentials_,
                                 .request = Request()});
-      if (probe.end != TlsEnd::kNoSocket) {
-        facts_.tls = std::move(probe);
         facts_.address = addresses[i];
         return true;
       }
       facts_.unreachable.push_back({.address = addresses[i],
-                                    .timed_out = probe.socket == Socket::State::kTimedOut,
-                                    .error = probe.error});
+                                    .timed_out = socket.state() == Socket::State::kTimedOut,
+                                    .error = socket.error()});
     }
     return false;
   }
@@ -205,7 +212,7 @@ class Surveying {
   // The handshake did not get far: what else may it be?
   void LookForOthers() {
     const TlsProbe& tls = facts_.tls;
-    if (!tls.chain.empty() || IsOver()) return;
+    if (tls.showed_chain() || IsOver()) return;
     if (tls.end == TlsEnd::kNotTls) {
       facts_.plain = RecogniseProtocol(tls.first_bytes);
       const bool is_known =
@@ -233,7 +240,7 @@ class Surveying {
 }  // namespace
 
 bool AgreedToVersion(const std::optional<TlsProbe>& probe) {
-  return probe.has_value() && !probe->version.empty() && !probe->chain.empty();
+  return probe.has_value() && !probe->version.empty() && probe->showed_chain();
 }
 
 std::optional<Http1Answer> AnswerOf(const TlsProbe& probe) {
@@ -241,19 +248,40 @@ std::optional<Http1Answer> AnswerOf(const TlsProbe& probe) {
   return ReadHttp1Answer(probe.answer);
 }
 
+bool IsSilentInHttp(const TlsProbe& probe) {
+  return probe.handshake_done && probe.end == TlsEnd::kTimedOut && probe.answer.empty() &&
+         (probe.alpn == kAlpnH2 || probe.alpn == kAlpnHttp1);
+}
+
+bool MayBeAboutCertificate(const Http1Answer& answer) {
+  // 495 and 496 are nginx's own; `error_page` makes others of them.
+  constexpr auto kStatuses = std::to_array<int>({400, 401, 403, 421, 495, 496});
+  return std::ranges::find(kStatuses, answer.status) != kStatuses.end() &&
+         !ReasonOf(RefusalIn(answer)).has_value();  // a guard that speaks has let the client in
+}
+
 Admission AdmissionOf(const TlsProbe& probe) {
   if (probe.alert.has_value()) return Admission::kNo;
+  const bool hung_up = probe.end == TlsEnd::kClosed || probe.end == TlsEnd::kReset;
   if (!probe.handshake_done) {
-    const bool hung_up = probe.end == TlsEnd::kClosed || probe.end == TlsEnd::kReset;
     return probe.certificate_requested && hung_up ? Admission::kNo : Admission::kUnknown;
   }
   if (const std::optional<Http1Answer> answer = AnswerOf(probe)) {
     const std::optional<Reason> reason = ReasonOf(RefusalIn(*answer));
-    return reason == Reason::kClientCertificateMissing || reason == Reason::kPeerRejectedCertificate
-               ? Admission::kNo
-               : Admission::kYes;
+    if (reason == Reason::kClientCertificateMissing || reason == Reason::kPeerRejectedCertificate) {
+      return Admission::kNo;
+    }
+    return MayBeAboutCertificate(*answer) ? Admission::kUnknown : Admission::kYes;
   }
-  return probe.certificate_requested && HungUpSilently(probe) ? Admission::kNo : Admission::kYes;
+  if (!probe.certificate_requested) return Admission::kYes;
+  if (HungUpSilently(probe)) return Admission::kNo;
+  // The server of TLS 1.2 ends the handshake, when it has seen the certificate. That of TLS 1.3
+  // does not, and may send the settings of HTTP/2 before it knows with whom it talks, but not the
+  // acknowledgement of ours.
+  const bool answered =
+      probe.alpn == kAlpnH2 ? IsWholeHttp2Answer(probe.answer) : !probe.answer.empty();
+  return probe.version != "TLSv1.3" || probe.sent_ticket || answered ? Admission::kYes
+                                                                     : Admission::kUnknown;
 }
 
 EndpointFacts Survey(const Endpoint& endpoint, const EndpointOptions& options,

@@ -45,11 +45,17 @@ struct EndpointFacts {
 // Whether the server agreed to a version of the probe, whatever became of it then.
 bool AgreedToVersion(const std::optional<TlsProbe>& probe);
 
-// Whether the server lets the client in that a probe was.
+// Whether the server lets the client in that a probe was. Yes and no need evidence: in TLS 1.3 a
+// client has made its handshake before the server has looked at the certificate, and an answer such
+// as HTTP 403 may be about the certificate or about the path.
 enum class Admission { kYes, kNo, kUnknown };
 Admission AdmissionOf(const TlsProbe& probe);
 // The answer of HTTP/1, when there is one.
 std::optional<Http1Answer> AnswerOf(const TlsProbe& probe);
+// Whether the server chose a protocol of HTTP, was asked, and said nothing in time.
+bool IsSilentInHttp(const TlsProbe& probe);
+// Whether an answer with this status may be about the client's certificate, or the lack of one.
+bool MayBeAboutCertificate(const Http1Answer& answer);
 
 // `credentials` is null without any. Ends at `deadline`.
 EndpointFacts Survey(const Endpoint& endpoint, const EndpointOptions& options,

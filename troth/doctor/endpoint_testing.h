@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -138,6 +139,7 @@ inline std::string Http2Answer() {
 
 struct TlsServerOptions {
   std::vector<Certificate> chain = {};  // sent as it is, leaf first
+  std::string leaf_der = {};            // in place of the first of the chain
   std::string key = "server";           // label of the leaf's key, see KeyOf
   KeyType key_type = KeyType::kP256;
   std::string key_pem = {};  // in place of that key
@@ -150,7 +152,9 @@ struct TlsServerOptions {
   std::vector<Certificate> client_authorities = {};
   std::vector<Crl> client_crls = {};
   Time clock = kNow;
-  std::string sni = {};  // when set, another name is refused
+  std::string sni = {};                // when set, another name is refused
+  bool stops_after_flight = false;     // sends its part of the handshake, and never looks further
+  std::chrono::milliseconds delay{0};  // before the handshake
   // What is answered; nothing: the server hangs up when it is asked.
   std::function<std::optional<std::string>(SSL*)> answer = [](SSL* /*ssl*/) {
     return HttpAnswer(200, "hello");
@@ -191,7 +195,12 @@ class TlsServer {
         BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
     const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
         PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-    EXPECT_EQ(SSL_CTX_use_certificate(context, Read(options_.chain.front()).get()), 1);
+    EXPECT_EQ(options_.leaf_der.empty()
+                  ? SSL_CTX_use_certificate(context, Read(options_.chain.front()).get())
+                  : SSL_CTX_use_certificate_ASN1(
+                        context, static_cast<int>(options_.leaf_der.size()),
+                        reinterpret_cast<const unsigned char*>(options_.leaf_der.data())),
+              1);
     EXPECT_EQ(SSL_CTX_use_PrivateKey(context, key.get()), 1);
     for (size_t i = 1; i < options_.chain.size(); ++i) {
       SSL_CTX_add1_chain_cert(context, Read(options_.chain[i]).get());
@@ -243,8 +252,23 @@ class TlsServer {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
 
+  static void SendFlight(SSL* ssl, const Visitor& visitor) {
+    BIO* in = BIO_new(BIO_s_mem());
+    BIO* out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl, in, out);  // owns both
+    const std::string hello = visitor.Receive();
+    BIO_write(in, hello.data(), static_cast<int>(hello.size()));
+    SSL_accept(ssl);
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(out, &bytes);
+    visitor.Send({bytes, static_cast<size_t>(size)});
+    visitor.Linger();
+  }
+
   void Serve(const Visitor& visitor) {
     const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context_.get()), SSL_free);
+    std::this_thread::sleep_for(options_.delay);
+    if (options_.stops_after_flight) return SendFlight(ssl.get(), visitor);
     SSL_set_fd(ssl.get(), visitor.descriptor());
     if (SSL_accept(ssl.get()) != 1) return;
     std::string bytes(4096, '\0');

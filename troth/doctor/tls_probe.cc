@@ -37,8 +37,8 @@ std::string DerOf(X509* certificate) {
 
 class Probing {
  public:
-  Probing(const SocketAddress& address, const TlsProbeOptions& options)
-      : options_(options), socket_(Socket::Connect(address, options.handshake_deadline)) {}
+  Probing(Socket socket, const TlsProbeOptions& options)
+      : options_(options), socket_(std::move(socket)) {}
 
   TlsProbe Run() {
     if (socket_.state() != Socket::State::kOpen) {
@@ -52,7 +52,11 @@ class Probing {
       out_.local_error = openssl::TakeError();
       return std::move(out_);
     }
-    if (Handshake()) {
+    const auto begin = steady_clock::now();
+    const bool done = Handshake();
+    out_.handshake_took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin);
+    if (done) {
       out_.end = TlsEnd::kDone;
       if (options_.request != nullptr) Exchange();
       SSL_shutdown(ssl_.get());
@@ -81,6 +85,7 @@ class Probing {
     SSL_CTX_set_cert_verify_callback(context_.get(), OnChain, &out_);
     SSL_CTX_set_cert_cb(context_.get(), OnRequest, &out_);
     SSL_CTX_set_info_callback(context_.get(), OnInfo);
+    SSL_CTX_set_msg_callback(context_.get(), OnMessage);
     SSL_CTX_set_app_data(context_.get(), &out_);
     if (options_.credentials != nullptr && !UseCredentials()) return false;
 
@@ -239,6 +244,8 @@ class Probing {
 
   static int OnChain(X509_STORE_CTX* store, void* state) {
     auto& out = *static_cast<TlsProbe*>(state);
+    out.chain.clear();  // of a handshake before, when TLS 1.2 makes another
+    out.chain_status = absl::OkStatus();
     const STACK_OF(X509)* shown = X509_STORE_CTX_get0_untrusted(store);
     const int count = shown == nullptr ? 0 : std::min(sk_X509_num(shown), kMostCertificates);
     for (int i = 0; i < count; ++i) {
@@ -272,6 +279,13 @@ class Probing {
     return 1;
   }
 
+  static void OnMessage(int written, int version, int kind, const void* bytes, size_t size,
+                        SSL* ssl, void* /*state*/) {
+    if (written != 0 || version != TLS1_3_VERSION || kind != SSL3_RT_HANDSHAKE || size == 0) return;
+    if (*static_cast<const unsigned char*>(bytes) != SSL3_MT_NEWSESSION_TICKET) return;
+    static_cast<TlsProbe*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->sent_ticket = true;
+  }
+
   static void OnInfo(const SSL* ssl, int where, int value) {
     constexpr int kAlertBits = 0xff;
     // Ours have a bit in common with the other side's.
@@ -297,8 +311,8 @@ class Probing {
 
 }  // namespace
 
-TlsProbe ProbeTls(const SocketAddress& address, const TlsProbeOptions& options) {
-  return Probing(address, options).Run();
+TlsProbe ProbeTls(Socket socket, const TlsProbeOptions& options) {
+  return Probing(std::move(socket), options).Run();
 }
 
 }  // namespace troth

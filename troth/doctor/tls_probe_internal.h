@@ -66,15 +66,21 @@ struct TlsProbe {
   std::string alpn;                // that the server chose; empty: none
   std::vector<Certificate> chain;  // as sent
   absl::Status chain_status;       // why a certificate could not be read
+  bool sent_ticket = false;        // of TLS 1.3, which comes after it has accepted the client
   bool certificate_requested = false;
   std::vector<DistinguishedName> accepted_authorities;  // that came with the request
   std::optional<int> alert;                             // fatal (RFC 8446 section 6)
   bool warned_of_name = false;                          // the warning unrecognized_name
   std::string local_error;                              // OpenSSL's words
   std::string answer;                                   // after the handshake, up to 64 KiB
+  std::chrono::milliseconds handshake_took{0};          // until it was done, or had failed
+
+  // Whether it came so far that the server showed certificates, also such as cannot be read.
+  bool showed_chain() const { return !chain.empty() || !chain_status.ok(); }
 };
 
-// Takes no longer than the two deadlines say, and little memory, whatever the peer does.
-TlsProbe ProbeTls(const SocketAddress& address, const TlsProbeOptions& options);
+// Over `socket`, which may have failed to connect. Takes no longer than the two deadlines say, and
+// little memory, whatever the peer does.
+TlsProbe ProbeTls(Socket socket, const TlsProbeOptions& options);
 
 }  // namespace troth

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "troth/base/reason.h"
+#include "troth/base/strings.h"
 #include "troth/rpc/call_status.h"
 #include "troth/rpc/credentials.h"
 
@@ -20,6 +22,36 @@ std::string BytesOf(const grpc::ByteBuffer& buffer) {
     out.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   }
   return out;
+}
+
+constexpr std::string_view kHttpStatus = "Received http2 header with status: ";
+
+// Whether the server sent no status of gRPC, so that gRPC made one of what it sent. The codes that
+// are left out are also those of a call that found no connection, or no end in time.
+bool IsMadeOfHttp(const grpc::Status& status, std::string_view debug) {
+  // What gRPC says of a status that came from the server.
+  constexpr std::string_view kFromPeer = "Error received from peer";
+  if (debug.find(kFromPeer) != std::string_view::npos) return false;
+  if (status.error_message().starts_with(kHttpStatus)) return true;
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNKNOWN:
+    case grpc::StatusCode::INTERNAL:
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+absl::Status NoGrpcThere(std::string_view message) {
+  if (message.starts_with(kHttpStatus)) {
+    return MakeError(Reason::kProtocolMismatch,
+                     "there is no gRPC behind this port, it answered HTTP " +
+                         Printable(message.substr(kHttpStatus.size())));
+  }
+  return MakeError(Reason::kProtocolMismatch,
+                   "there is no gRPC behind this port: the answer had no status of gRPC (" +
+                       Printable(message) + ")");
 }
 
 }  // namespace
@@ -54,7 +86,10 @@ absl::StatusOr<std::string> CallMethod(const GenericCall& call) {
   queue.Shutdown();
   while (queue.Next(&tag, &ok)) {
   }
-  if (!status.ok()) return StatusOfCall(status);
+  if (!status.ok()) {
+    const std::string debug = context.debug_error_string();
+    return IsMadeOfHttp(status, debug) ? NoGrpcThere(status.error_message()) : StatusOfCall(status);
+  }
   return BytesOf(response);
 }
 

@@ -22,7 +22,8 @@ struct GenericCall {
 };
 
 // Calls the method with an empty message on a connection of its own, and gives the message that
-// came back, as bytes. Errors: as StatusOfCall makes them of the call's status. Takes no longer
+// came back, as bytes. Errors: as StatusOfCall makes them of the call's status; protocol_mismatch
+// for what no server of gRPC answered, but gRPC made of an answer of HTTP. Takes no longer
 // than the timeout, but for the moment in which gRPC ends the connection.
 absl::StatusOr<std::string> CallMethod(const GenericCall& call);
 
