@@ -1,11 +1,13 @@
 #include "troth/doctor/certificate_examination_internal.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "troth/base/strings.h"
+#include "troth/doctor/certificate_faults_internal.h"
 #include "troth/doctor/reissue_internal.h"
 
 namespace troth {
@@ -97,13 +99,8 @@ class CertificateExamination {
     return is_served ? ReissueCommandOf(*chain_, set_, options_) : "";
   }
 
-  bool IsInTime(const Certificate& certificate) const {
-    return certificate.validity().not_before <= options_.now &&
-           options_.now <= certificate.validity().not_after;
-  }
-
   void JudgeTime(const Certificate& certificate) {
-    if (IsInTime(certificate)) return JudgeTimeLeft(certificate);
+    if (IsInTime(certificate, options_.now)) return JudgeTimeLeft(certificate);
     const Validity& validity = certificate.validity();
     Finding finding{.expected = "a time from " + FormatTime(validity.not_before) + " to " +
                                 FormatTime(validity.not_after),
@@ -121,7 +118,7 @@ class CertificateExamination {
       finding.fix = "set the clock (`timedatectl` shows whether it is synchronised), or wait";
     }
     Weigh(
-        certificate, [this](const Certificate& other) { return IsInTime(other); },
+        certificate, [this](const Certificate& other) { return IsInTime(other, options_.now); },
         {Severity::kFault, Severity::kWarning}, std::move(finding));
   }
 
@@ -132,7 +129,7 @@ class CertificateExamination {
     const Seconds wanted = std::min(options_.warn_before, lifetime / 3);
     if (left > wanted) return;
     const auto lasts = [this, wanted](const Certificate& other) {
-      return IsInTime(other) && other.validity().not_after - options_.now > wanted;
+      return IsInTime(other, options_.now) && other.validity().not_after - options_.now > wanted;
     };
     Weigh(certificate, lasts, {Severity::kWarning, Severity::kWarning},
           {.reason = Reason::kCertificateExpired,
@@ -144,37 +141,20 @@ class CertificateExamination {
   }
 
   void JudgeKey(const Certificate& certificate) {
-    const absl::Status status = certificate.public_key().CheckStrength();
-    if (status.ok()) return;
-    Weigh(
-        certificate, IsStrong, {Severity::kFault, Severity::kNote},
-        {.reason = *ReasonOf(status),
-         .title = "the key of " + Called(certificate) + ": " + std::string(ToStd(status.message())),
-         .expected = "P-256, P-384, P-521, Ed25519, or RSA of 2048 to 8192 bits with an exponent "
-                     "of 65537 or more",
-         .got = certificate.public_key().Describe(),
-         .fix = "make a new key, and have a certificate issued for it"});
+    if (std::optional<Finding> weakness = FindWeakKey(certificate)) {
+      Weigh(certificate, IsStrong, {Severity::kFault, Severity::kNote}, *std::move(weakness));
+    }
   }
 
   // Nobody checks the signature of a root.
   void JudgeSignature(const Certificate& certificate) {
-    const SignatureAlgorithm algorithm = certificate.signature_algorithm();
-    if (!IsRefused(algorithm) || set_.IsRoot(certificate)) return;
-    const char* what =
-        algorithm == SignatureAlgorithm::kOther
-            ? "an algorithm that Troth does not accept, though other TLS libraries may"
-            : "SHA-1, which TLS no longer accepts";
-    Weigh(certificate,
-          [](const Certificate& other) { return !IsRefused(other.signature_algorithm()); },
-          {Severity::kFault, Severity::kNote},
-          {.reason = Reason::kAlgorithmNotAllowed,
-           .title = "the signature of " + Called(certificate) + " is made with " + what,
-           .expected =
-               "ECDSA, Ed25519, RSA, or RSA-PSS with a salt as long as its hash; with SHA-256 "
-               "or better",
-           .got = std::string(NameOf(algorithm)),
-           .fix = "have it issued anew, with another algorithm",
-           .command = Reissuing(certificate)});
+    std::optional<Finding> weakness = FindWeakSignature(certificate);
+    if (!weakness.has_value() || set_.IsRoot(certificate)) return;
+    weakness->command = Reissuing(certificate);
+    Weigh(
+        certificate,
+        [](const Certificate& other) { return !IsRefused(other.signature_algorithm()); },
+        {Severity::kFault, Severity::kNote}, *std::move(weakness));
   }
 
   // A CA of its issuer's name ought to be signed by a CA of that name: itself, or its key of old.

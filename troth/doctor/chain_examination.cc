@@ -5,24 +5,13 @@
 #include <utility>
 
 #include "troth/base/strings.h"
+#include "troth/doctor/certificate_faults_internal.h"
 #include "troth/doctor/chain_order_internal.h"
 #include "troth/doctor/mend_internal.h"
 #include "troth/doctor/reissue_internal.h"
 
 namespace troth {
 namespace {
-
-std::string NamesOf(const Certificate& certificate) {
-  std::vector<std::string> names;
-  for (const AlternativeName& name : certificate.alternative_names()) {
-    if (names.size() == 10) {
-      names.emplace_back("...");
-      break;
-    }
-    names.push_back(Printable(name.ToString()));
-  }
-  return names.empty() ? "no subject alternative name" : Join(names, ", ");
-}
 
 bool IsTimeReason(std::optional<Reason> reason) {
   return reason == Reason::kCertificateExpired || reason == Reason::kCertificateNotYetValid ||
@@ -37,26 +26,6 @@ bool HasUsage(const Certificate& certificate, std::string_view usage) {
 bool IsForClients(const Certificate& certificate) {
   return HasUsage(certificate, kClientAuthOid) && !HasUsage(certificate, kServerAuthOid) &&
          !HasUsage(certificate, kAnyExtendedKeyUsageOid);
-}
-
-// Why names that look alike do not match; empty when there is nothing to explain.
-std::string ExplainMismatch(const Certificate& leaf, const AlternativeName& name) {
-  for (const AlternativeName& has : leaf.alternative_names()) {
-    if (has.kind != AlternativeName::Kind::kDns) continue;
-    if (name.kind == AlternativeName::Kind::kIp && has.value == name.ToPlainString()) {
-      return "the address is written as a DNS name, and an IP address is only matched by an IP "
-             "name";
-    }
-    if (name.kind == AlternativeName::Kind::kDns && has.value.starts_with("*.") &&
-        ToLowerAscii(name.value).ends_with(ToLowerAscii(has.value.substr(1)))) {
-      return "'" + Printable(has.value) + "' stands for one label, and this name has more";
-    }
-  }
-  return "";
-}
-
-bool IsValid(const Certificate& certificate, Time now) {
-  return certificate.validity().not_before <= now && now <= certificate.validity().not_after;
 }
 
 class ChainExamination {
@@ -102,7 +71,7 @@ class ChainExamination {
     Time from = leaf_.validity().not_before;
     Time to = leaf_.validity().not_after;
     for (const Certificate& ca : set_.authorities()) {
-      if (IsValid(ca, options_.now)) continue;
+      if (IsInTime(ca, options_.now)) continue;
       from = std::max(from, ca.validity().not_before);
       to = std::min(to, ca.validity().not_after);
     }
@@ -122,7 +91,7 @@ class ChainExamination {
                     Printable(options_.server_name->ToPlainString()) +
                     (why.empty() ? "" : ": " + why),
            .expected = Printable(options_.server_name->ToString()),
-           .got = NamesOf(leaf_),
+           .got = NamesInWords(leaf_),
            .command = Reissuing()});
       return;
     }
@@ -150,22 +119,13 @@ class ChainExamination {
            });
   }
 
-  // The leaf by itself: as an anchor of its own it is a path without an issuer.
-  absl::Status CheckLeaf(Usage usage) const {
-    const Validity& validity = leaf_.validity();
-    const Time end = std::max(validity.not_before, validity.not_after);
-    return ValidatePath(leaf_, {}, TrustBundle::FromCertificates({leaf_}),
-                        {.now = std::clamp(options_.now, validity.not_before, end), .usage = usage})
-        .status;
-  }
-
   void JudgeLeaf() {
-    const absl::Status usage = CheckLeaf(options_.purpose);
+    const absl::Status usage = CheckByItself(leaf_, options_.purpose, options_.now);
     if (ReasonOf(usage) == Reason::kUsageNotAllowed) {
       AddFault(usage, Reissuing());
       path_options_.usage = Usage::kAny;
     }
-    const absl::Status status = CheckLeaf(Usage::kAny);
+    const absl::Status status = CheckByItself(leaf_, Usage::kAny, options_.now);
     if (status.ok() || IsTimeReason(ReasonOf(status))) return;
     leaf_is_broken_ = true;
     if (!IsFound(ReasonOf(status))) AddFault(status);

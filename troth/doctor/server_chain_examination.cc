@@ -5,42 +5,13 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/doctor/certificate_faults_internal.h"
 #include "troth/doctor/certificate_role_internal.h"
 #include "troth/pki/description.h"
 #include "troth/pki/path_validation.h"
 
 namespace troth {
 namespace {
-
-std::string NamesOf(const Certificate& certificate) {
-  constexpr size_t kMost = 10;
-  std::vector<std::string> names;
-  for (const AlternativeName& name : certificate.alternative_names()) {
-    if (names.size() == kMost) {
-      names.emplace_back("...");
-      break;
-    }
-    names.push_back(Printable(name.ToString()));
-  }
-  return names.empty() ? "no subject alternative name, only the subject " + Called(certificate)
-                       : Join(names, ", ");
-}
-
-// Why names that look alike do not match, or what the server is to be called; may be empty.
-std::string ExplainMismatch(const Certificate& leaf, const AlternativeName& name) {
-  for (const AlternativeName& has : leaf.alternative_names()) {
-    if (has.kind != AlternativeName::Kind::kDns) continue;
-    if (name.kind == AlternativeName::Kind::kIp && has.value == name.ToPlainString()) {
-      return ": the address is written as a DNS name, and an IP address is only matched by an IP "
-             "name";
-    }
-    if (name.kind == AlternativeName::Kind::kDns && has.value.starts_with("*.") &&
-        ToLowerAscii(name.value).ends_with(ToLowerAscii(has.value.substr(1)))) {
-      return ": '" + Printable(has.value) + "' stands for one label, and this name has more";
-    }
-  }
-  return "";
-}
 
 class Examination {
  public:
@@ -52,8 +23,8 @@ class Examination {
 
   void Run() {
     const bool is_authority = FindRole(leaf_) != Role::kLeaf;
-    const absl::Status usage = CheckUsage();
-    const bool is_refused = !usage.ok();
+    const absl::Status usage = CheckByItself(leaf_, Usage::kServer, chain_.now);
+    const bool is_refused = ReasonOf(usage) == Reason::kUsageNotAllowed;
     if (is_refused) usage_ = Usage::kAny;
     FindPath();
     JudgeRepetition();
@@ -134,14 +105,15 @@ class Examination {
     const absl::Status status = CheckName(leaf_, chain_.name);
     if (status.ok()) return;
     const bool missing = ReasonOf(status) == Reason::kNamesMissing;
+    const std::string why = ExplainMismatch(leaf_, chain_.name);
     Fault(*ReasonOf(status),
           {.title = missing ? "the server's certificate " + Called(leaf_) +
                                   " has no subject alternative name; a common name does not count"
                             : "the server's certificate " + Called(leaf_) +
                                   " is not for the name " + Printable(chain_.name.ToPlainString()) +
-                                  ExplainMismatch(leaf_, chain_.name),
+                                  (why.empty() ? "" : ": " + why),
            .expected = Printable(chain_.name.ToString()),
-           .got = NamesOf(leaf_),
+           .got = NamesInWords(leaf_),
            .fix = missing ? ""
                           : "connect by a name that the certificate has, expect such a name with "
                             "--server-name, or have the certificate issued with this one"});
@@ -164,8 +136,8 @@ class Examination {
   // Beside the path that a client finds.
   void JudgeUnneeded(const Certificate& certificate) {
     const Validity& validity = certificate.validity();
+    if (IsInTime(certificate, chain_.now)) return;
     const bool expired = chain_.now > validity.not_after;
-    if (!expired && chain_.now >= validity.not_before) return;
     Warn(expired ? Reason::kCertificateExpired : Reason::kCertificateNotYetValid,
          {.title = "the server sends the CA " + Called(certificate) + " issued by " +
                    Quoted(certificate.issuer()) + ", which is out of its time; no path needs it, " +
@@ -177,32 +149,11 @@ class Examination {
   }
 
   void JudgeStrength(const Certificate& certificate) {
-    if (const absl::Status status = certificate.public_key().CheckStrength(); !status.ok()) {
-      Finding finding = FaultOf(status, chain_.subject);
-      finding.title = "the key of " + Called(certificate) + ": " + finding.title;
-      finding.got = certificate.public_key().Describe();
-      finding.expected = "P-256, P-384, Ed25519, or RSA of at least 2048 bits";
-      diagnosis_.Add(std::move(finding));
-    }
-    const SignatureAlgorithm algorithm = certificate.signature_algorithm();
-    if (!IsRefused(algorithm) || certificate.subject().Matches(certificate.issuer())) return;
-    Fault(
-        Reason::kAlgorithmNotAllowed,
-        {.title = "the signature of " + Called(certificate) + " is made with " +
-                  (algorithm == SignatureAlgorithm::kOther ? "an algorithm that is not supported"
-                                                           : "SHA-1, which TLS no longer accepts"),
-         .expected = "SHA-256 or better",
-         .got = std::string(NameOf(algorithm))});
-  }
-
-  // The leaf by itself: as an anchor of its own it is a path without an issuer.
-  absl::Status CheckUsage() const {
-    const Time then = std::clamp(chain_.now, leaf_.validity().not_before,
-                                 std::max(leaf_.validity().not_before, leaf_.validity().not_after));
-    absl::Status status = ValidatePath(leaf_, {}, TrustBundle::FromCertificates({leaf_}),
-                                       {.now = then, .usage = Usage::kServer})
-                              .status;
-    return ReasonOf(status) == Reason::kUsageNotAllowed ? status : absl::OkStatus();
+    const bool is_self_issued = certificate.subject().Matches(certificate.issuer());
+    if (const std::optional<Finding> key = FindWeakKey(certificate)) Fault(key->reason, *key);
+    if (is_self_issued) return;
+    const std::optional<Finding> signature = FindWeakSignature(certificate);
+    if (signature.has_value()) Fault(signature->reason, *signature);
   }
 
   // The CAs that may have issued `certificate`: those whose key did, else all of that name.
