@@ -5,6 +5,7 @@
 #include "troth/base/strings.h"
 #include "troth/doctor/certificate_role_internal.h"
 #include "troth/doctor/endpoint_findings_internal.h"
+#include "troth/doctor/namesake_authority_internal.h"
 #include "troth/http/client_failure_internal.h"
 #include "troth/pki/description.h"
 
@@ -159,6 +160,9 @@ class AdmissionFindings {
       finding.fix = "set the server's clock, if it is wrong; otherwise renew our certificate";
     } else if (IsIncomplete()) {
       finding.title += "; our file has no intermediate, which the server may miss";
+    } else if (facts_.tls.alert != kCertificateExpired) {
+      finding.title += ExplainNamesake(case_.files.credentials->chain, Accepted(),
+                                       case_.files.trust.certificates);
     }
     if (facts_.tls.alert == kUnknownCa || !IsNamed()) {
       finding.fix =

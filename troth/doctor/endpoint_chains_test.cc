@@ -180,6 +180,25 @@ TEST(EndpointChainsTest, ARevokedCertificateOfASecondAddressIsTold) {
       << Text(diagnosis);
 }
 
+TEST(EndpointChainsTest, AnAuthorityThatIsOnlyCalledLikeTheAcceptedOneIsTold) {
+  TlsServer server({.chain = {Make(ServerLeaf())},
+                    .verify = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                    .client_authorities = {Make(OldRoot())}});
+  Client client;
+  client.Trust({Make(OldRoot())});
+  Wanted stranger = ClientLeaf();
+  stranger.issuer_key = "another root";
+  client.Show({Make(stranger)});
+  Diagnosis diagnosis = client.Examine(server.port());
+  EXPECT_EQ(Faults(diagnosis), Codes{"peer_rejected_certificate"}) << Text(diagnosis);
+  EXPECT_TRUE(Says(diagnosis, "is another one than that of this name")) << Text(diagnosis);
+
+  // Without a bundle that holds the authority, the doctor cannot know.
+  client.options.trust_bundle = "";
+  diagnosis = client.Examine(server.port());
+  EXPECT_TRUE(Says(diagnosis, "may have another key")) << Text(diagnosis);
+}
+
 TEST(EndpointChainsTest, ABundleWithoutCertificatesSaysNothingOfTheServer) {
   TlsServer server({.chain = {Make(ServerLeaf())}});
   Client client;
