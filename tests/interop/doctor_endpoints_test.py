@@ -192,6 +192,33 @@ class DoctorOfEndpoints(TestCase):
         self.assertEqual(self.examine(port, "--trust-bundle", self.made / "theirs/ca/ca.pem", trust=False),
                          ["signature_invalid"])
 
+    def test_nginx_with_a_page_of_its_own_for_refused_clients_lets_nobody_in(self):
+        port = self.nginx("ssl", f"ssl_client_certificate {self.ca}; ssl_verify_client on; error_page 495 496 /denied;"
+                                 "location = /denied { internal; return 403 denied; }")
+        self.examine(port)
+        self.assertEqual(self.warnings(), ["client_certificate_missing"])
+        self.assertEqual(self.seen("client certificate"), ["asked for, none shown"])
+        self.examine(port, *self.as_client(tree="theirs"))
+        self.assertIn("peer_rejected_certificate", self.warnings())
+        self.assertEqual(self.seen("client certificate"), ["asked for, ours shown"])
+        self.assertEqual(self.examine(port, *self.as_client()), [])
+        self.assertEqual(self.warnings(), [])
+        self.assertEqual(self.seen("client certificate"), ["required, ours accepted"])
+
+    def test_a_web_server_is_no_grpc_server(self):
+        port = self.nginx("ssl http2", "".join(
+            f"location = /a.B/C{status} {{ return {status}; }}" for status in (400, 404, 500, 502)))
+        self.assertEqual(self.examine(port, "--grpc"), ["protocol_mismatch"])
+        for status in (400, 404, 500, 502):
+            self.assertEqual(self.examine(port, "--grpc", "--path", f"/a.B/C{status}"), ["protocol_mismatch"], status)
+            self.assertIn(f"HTTP {status}", self.last["findings"][0]["title"])
+
+    def test_troths_server_without_client_certificates_is_healthy(self):
+        with self.pong("--mode", "tls") as server:
+            self.assertEqual(self.examine(server.port, "--grpc"), [])
+            self.assertEqual(self.warnings(), ["peer_not_authenticated"])
+            self.assertEqual(self.examine(server.port, "--grpc", "--path", "/echo.SecurePing/Echo"), [])
+
     def test_nginx_without_tls_is_recognised(self):
         self.assertEqual(self.examine(self.nginx("")), ["protocol_mismatch"])
         self.assertIn("plain HTTP", self.last["findings"][0]["title"])

@@ -11,7 +11,7 @@
 
 namespace troth {
 
-std::string NamesInWords(const Certificate& certificate) {
+std::string NamesOrSubject(const Certificate& certificate) {
   constexpr size_t kMost = 10;
   std::vector<std::string> names;
   for (const AlternativeName& name : certificate.alternative_names()) {

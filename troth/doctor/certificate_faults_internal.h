@@ -14,7 +14,7 @@
 namespace troth {
 
 // Its alternative names, ten at most, or that it has none.
-std::string NamesInWords(const Certificate& certificate);
+std::string NamesOrSubject(const Certificate& certificate);
 // Why names that look alike do not match; empty when there is nothing to explain.
 std::string ExplainMismatch(const Certificate& leaf, const AlternativeName& name);
 

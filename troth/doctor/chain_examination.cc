@@ -91,7 +91,7 @@ class ChainExamination {
                     Printable(options_.server_name->ToPlainString()) +
                     (why.empty() ? "" : ": " + why),
            .expected = Printable(options_.server_name->ToString()),
-           .got = NamesInWords(leaf_),
+           .got = NamesOrSubject(leaf_),
            .command = Reissuing()});
       return;
     }

@@ -113,7 +113,7 @@ class Examination {
                                   " is not for the name " + Printable(chain_.name.ToPlainString()) +
                                   (why.empty() ? "" : ": " + why),
            .expected = Printable(chain_.name.ToString()),
-           .got = NamesInWords(leaf_),
+           .got = NamesOrSubject(leaf_),
            .fix = missing ? ""
                           : "connect by a name that the certificate has, expect such a name with "
                             "--server-name, or have the certificate issued with this one"});

@@ -25,14 +25,17 @@ std::string BytesOf(const grpc::ByteBuffer& buffer) {
 }
 
 constexpr std::string_view kHttpStatus = "Received http2 header with status: ";
+// A stream that the server ended before any status, as web servers do that do not read the call.
+constexpr std::string_view kStreamRemoved = "Stream removed";
 
 // Whether the server sent no status of gRPC, so that gRPC made one of what it sent. The codes that
 // are left out are also those of a call that found no connection, or no end in time.
 bool IsMadeOfHttp(const grpc::Status& status, std::string_view debug) {
   // What gRPC says of a status that came from the server.
   constexpr std::string_view kFromPeer = "Error received from peer";
-  if (debug.find(kFromPeer) != std::string_view::npos) return false;
   if (status.error_message().starts_with(kHttpStatus)) return true;
+  if (status.error_message() == kStreamRemoved) return true;
+  if (debug.find(kFromPeer) != std::string_view::npos) return false;
   switch (status.error_code()) {
     case grpc::StatusCode::UNKNOWN:
     case grpc::StatusCode::INTERNAL:
