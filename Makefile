@@ -32,6 +32,12 @@ run: build ## Run the demonstration: three services, who may call what, rotation
 demo: build ## The same, but stay up and print commands to try by hand
 	examples/bridge/run.sh --stay
 
+.PHONY: attestor
+attestor: ## Run the attestors' story: a service behind a real nginx, reloads under load
+	@scripts/install-packages.sh test
+	@$(MAKE) --no-print-directory build
+	examples/attestor/run.sh
+
 .PHONY: bench
 bench: ## Run the benchmarks
 	@scripts/install-packages.sh test

@@ -23,10 +23,12 @@ LAYERS = {
     "api": (),
     "rpc": ("base", "pki", "identity", "authz", "api"),
     "http": ("base", "pki", "identity", "authz"),
+    "nginx": ("base", "pki", "identity", "authz", "http"),
     "ca": ("base", "pki"),
     "store": ("base", "pki", "ca"),
     "server": ("base", "pki", "identity", "authz", "api", "rpc", "http", "ca", "store"),
     "enroll": ("base", "pki", "identity", "authz", "http"),
+    "doctor": ("base", "pki", "identity", "http"),
     "agent": ("base", "pki", "identity", "authz", "api", "rpc", "http", "enroll"),
     "cli": "everything",
 }
@@ -36,7 +38,7 @@ RESTRICTED = (
     (
         re.compile(r"openssl/"),
         "OpenSSL",
-        ("troth/pki/", "troth/http/", "tests/", "bench/", "fuzz/"),
+        ("troth/pki/", "troth/http/", "troth/doctor/", "tests/", "bench/", "fuzz/"),
         "OpenSSL is hidden behind troth/pki so that it can be replaced",
         "use or add a function in troth/pki",
     ),

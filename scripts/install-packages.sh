@@ -36,6 +36,7 @@ test   libgmock-dev
 test   gnutls-bin
 test   curl
 test   jq
+test   nginx
 test   python3
 test   python3-venv
 test   python3-grpcio

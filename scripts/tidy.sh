@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs clang-tidy over the sources that it reads quickly: those without gRPC, Asio and Boost.JSON, and without tests.
+# Runs clang-tidy over the folders whose sources it reads quickly: those without gRPC and Asio, and over no tests.
 #
 #   scripts/tidy.sh [FILE...]
 set -euo pipefail
@@ -10,7 +10,7 @@ files=("$@")
 if ((${#files[@]} == 0)); then
   mapfile -t files < <(git ls-files --cached --others --exclude-standard \
     'troth/base/*.cc' 'troth/pki/*.cc' 'troth/identity/*.cc' 'troth/authz/*.cc' 'troth/ca/*.cc' \
-    'troth/store/*.cc' 'troth/enroll/*.cc' 'troth/cli/*.cc' |
+    'troth/store/*.cc' 'troth/enroll/*.cc' 'troth/nginx/*.cc' 'troth/doctor/*.cc' 'troth/cli/*.cc' |
     grep -v -e '_test\.cc$' -e '_fuzz\.cc$')
 fi
 echo "clang-tidy: ${#files[@]} files"

@@ -1,6 +1,6 @@
 // bridge operator|verifier|aggregator --config FILE [--listen ADDR:PORT]: runs one service of the
 // bridge until SIGINT or SIGTERM.
-#include <csignal>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -17,6 +17,7 @@
 #include "examples/bridge/operator_service.h"
 #include "examples/bridge/verifier_service.h"
 #include "troth/base/reason.h"
+#include "troth/base/stop_signal.h"
 #include "troth/base/strings.h"
 #include "troth/rpc/credentials.h"
 
@@ -49,6 +50,7 @@ absl::StatusOr<std::unique_ptr<grpc::Service>> MakeService(const std::string& ro
 }
 
 int Run(const std::string& role, const Config& config) {
+  const troth::StopSignal stop;
   absl::StatusOr<troth::FileIdentityOptions> files = config.certificates.ServerIdentity();
   if (!files.ok()) return Fail(files.status());
   auto identity = troth::IdentitySource::WatchFiles(*std::move(files));
@@ -80,12 +82,7 @@ int Run(const std::string& role, const Config& config) {
   std::cout << role << " listens on " << config.listen.substr(0, config.listen.rfind(':')) << ":"
             << port << std::endl;
 
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  int received = 0;
-  sigwait(&signals, &received);
+  stop.Wait();
   server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
   return 0;
 }
@@ -94,13 +91,6 @@ int Run(const std::string& role, const Config& config) {
 }  // namespace bridge
 
 int main(int argc, char** argv) {
-  // Blocked before any thread starts, so that sigwait in Run gets them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   std::string config_file;
   std::string listen;

@@ -464,8 +464,8 @@ class CrowdTest(Neighbourhood):
         self.assertIsNone(self.authority.process.poll())
 
     def check_log(self, log, took):
-        for reason in ("handshake_failed", "handshake_timeout", "plain_http", "not_tls", "request_malformed", "reset"):
-            self.assertIsNotNone(re.search(rf"connection dropped .*reason={reason} ", log), reason)
+        for drop in ("handshake_failed", "handshake_timeout", "plain_http", "not_tls", "request_malformed", "reset"):
+            self.assertIsNotNone(re.search(rf"connection dropped .*drop={drop} ", log), drop)
         # gRPC's own, in Troth's words.
         self.assertIsNotNone(re.search("a TLS handshake failed", log))
         lines = [line for line in log.splitlines() if " info request server=" not in line]
@@ -501,7 +501,7 @@ class FewDescriptorsTest(Neighbourhood):
                 for connection in crowd:
                     connection.close()
                 self.eventually(lambda: ask() == [], "it does not answer any more", timeout=30)
-        self.assertIn("reason=no_descriptors", self.authority.logged())
+        self.assertIn("drop=no_descriptors", self.authority.logged())
 
 
 if __name__ == "__main__":

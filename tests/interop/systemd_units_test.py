@@ -8,6 +8,7 @@ import unittest
 from troth_testing import SOURCE_DIR, TROTH, TestCase, run, tool
 
 UNITS = SOURCE_DIR / "packaging" / "systemd"
+REFRESH = SOURCE_DIR / "packaging" / "nginx" / "troth-nginx-refresh"
 
 
 class SystemdUnits(TestCase):
@@ -15,7 +16,8 @@ class SystemdUnits(TestCase):
         super().setUp()
         # As they would be installed, with the program where it is here.
         for unit in UNITS.glob("troth-*"):
-            self.put(unit.name, unit.read_text().replace("/usr/local/bin/troth", str(pathlib.Path(TROTH).resolve())))
+            text = unit.read_text().replace("/usr/local/bin/troth-nginx-refresh", str(REFRESH))
+            self.put(unit.name, text.replace("/usr/local/bin/troth", str(pathlib.Path(TROTH).resolve())))
         self.put("db.service", "[Unit]\nDescription=A service that needs a certificate\n\n[Service]\nExecStart=/bin/true\n")
         drop_in = (UNITS / "example.service.d" / "10-certificate.conf").read_text()
         self.put("db.service.d/10-certificate.conf", drop_in)
@@ -33,7 +35,8 @@ class SystemdUnits(TestCase):
         return done.returncode, ours
 
     def test_service_and_timer_are_understood(self):
-        for unit in ("troth-enroll@pump-7.example.com.service", "troth-enroll@pump-7.example.com.timer", "troth-serve.service"):
+        for unit in ("troth-enroll@pump-7.example.com.service", "troth-enroll@pump-7.example.com.timer", "troth-serve.service",
+                     "troth-policy.service", "troth-nginx.service", "troth-nginx.timer", "troth-nginx.path"):
             self.assertEqual(self.verify(unit), (0, []), unit)
 
     def test_a_service_with_the_drop_in_is_understood(self):
@@ -70,8 +73,22 @@ class SystemdUnits(TestCase):
         self.assertIn("file_not_found", done.stderr)
         self.assertFalse((self.folder / "troth-authority").exists())
 
+    def test_nginx_is_kept_fresh_with_options_that_there_are(self):
+        text = (self.folder / "troth-nginx.service").read_text()
+        said = dict(re.findall(r"^#   (TROTH_\w+)=(.*)$", text, re.M))
+        environment = {name: value.replace("%S", str(self.folder))
+                       for name, value in re.findall(r"^Environment=(\w+)=(.*)$", text, re.M)}
+        command = re.search(r"^ExecStart=(.*)$", text, re.M).group(1)
+        command = command.replace("$TROTH_NGINX_READS", said.pop("TROTH_NGINX_READS"))
+        done = run(*command.split(), check=False, env={**environment, **said})
+        # Everything was understood; the root is not there.
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("file_not_found", done.stderr)
+        self.assertIn(said["TROTH_ROOT"], done.stderr)
+
     def test_what_they_may_do_is_little(self):
-        for unit, most in ("troth-enroll@.service", 5.0), ("troth-serve.service", 2.5):
+        for unit, most in (("troth-enroll@.service", 5.0), ("troth-serve.service", 2.5), ("troth-policy.service", 2.5),
+                           ("troth-nginx.service", 5.0)):
             done = run(tool("systemd-analyze"), "security", "--offline=yes", unit, cwd=self.folder, check=False,
                        env={"SYSTEMD_UNIT_PATH": f"{self.folder}:"})
             exposure = re.search(r"exposure level for troth-\S+: ([\d.]+)", done.stdout)

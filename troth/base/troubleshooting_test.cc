@@ -19,21 +19,39 @@ Every refusal and failure of Troth has a *reason*: a stable code such as `certif
 the message that a caller sees (`[troth:certificate_expired]`), in the log (`reason=certificate_expired`), in the
 counters, and in `--json` output. Look it up here.
 
+**First of all run the doctor.** It finds what is wrong and prints cause, evidence, and the command that mends it:
+
+```sh
+troth doctor server.pem server.key ca.pem      # the files of one server or client, in any order
+troth doctor db.example:443 --certificate client.pem --private-key client.key --trust-bundle ca.pem   # a server that runs
+```
+
+A healthy one is called healthy. [doctor.md](doctor.md) has more. When a call is refused that should not be, `troth policy explain
+POLICY --certificate CERT --method /package.Service/Method` shows which rule decides and why; `troth verify CERT --trust-bundle CA`
+checks a certificate and its chain alone.
+
 If you come from an error of another program:
 
 | what you see | look at |
 | --- | --- |
 | `certificate verify failed: unable to get local issuer certificate` | [issuer_unknown](#issuer_unknown) |
+| `tlsv1 alert unknown ca`, `alert bad certificate`, `remote error: tls: ...` | [peer_rejected_certificate](#peer_rejected_certificate) |
 | `PermissionDenied: Invalid client certificate` | [role_not_allowed](#role_not_allowed), [no_rule_matches](#no_rule_matches) |
 | `certificate has expired` | [certificate_expired](#certificate_expired) |
+| `certificate is not yet valid` | [certificate_not_yet_valid](#certificate_not_yet_valid) |
 | `Hostname verification failed`, `Hostname mismatch` | [name_mismatch](#name_mismatch), [names_missing](#names_missing) |
-| `PEER_DID_NOT_RETURN_A_CERTIFICATE` | [client_certificate_missing](#client_certificate_missing) |
-| `self signed certificate` | [certificate_self_signed](#certificate_self_signed) |
+| `PEER_DID_NOT_RETURN_A_CERTIFICATE`, `alert certificate required` | [client_certificate_missing](#client_certificate_missing) |
+| nginx: `No required SSL certificate was sent`, `certificate: NONE` | [client_certificate_missing](#client_certificate_missing) |
+| nginx: `The SSL certificate error`, `certificate: FAILED:...` | [peer_rejected_certificate](#peer_rejected_certificate) |
+| `unsuitable certificate purpose` | [usage_not_allowed](#usage_not_allowed) |
+| `self signed certificate`, `self-signed certificate` | [certificate_self_signed](#certificate_self_signed) |
+| `certificate signature failure` | [signature_invalid](#signature_invalid) |
+| `CRL has expired`, `unable to get certificate CRL` | [crl_expired](#crl_expired), [revocation_unknown](#revocation_unknown) |
 | `key values mismatch` | [key_mismatch](#key_mismatch) |
-| `WRONG_VERSION_NUMBER`, `http2 error`, `no application protocol` | [protocol_mismatch](#protocol_mismatch) |
-
-`troth verify CERT --trust-bundle CA` checks a certificate and its chain, `troth policy explain POLICY --certificate CERT
---method /package.Service/Method` shows which rule decides a call and why.
+| `no start line`, `bad base64 decode` | [file_wrong_format](#file_wrong_format) |
+| `WRONG_VERSION_NUMBER`, `http request`, `http2 error`, `no application protocol` | [protocol_mismatch](#protocol_mismatch) |
+| `SSL_ERROR_SSL`, `Socket closed`, `handshake failure` | [handshake_failed](#handshake_failed), and the doctor |
+| `Connection refused`, `failed to connect to all addresses` | [connection_failed](#connection_failed) |
 
 This page is made from the table in `troth/base/reason.cc`.
 )";

@@ -154,6 +154,20 @@ TEST_F(AuthorityOpeningTest, ANewIssuerIsTakenOverWhileItRuns) {
   EXPECT_EQ(Ledger("issuer").size(), 3U);
 }
 
+TEST_F(AuthorityOpeningTest, AnIssuerThatHasEndedHasNoListAnyMore) {
+  clock_.now += kDay;
+  ASSERT_TRUE(RenewIssuer(folder_, 2 * kYear, nullptr, {}, clock_).ok());
+  KeepHouse();
+  const auto first = authority_->IssuerOf(1);
+  ASSERT_TRUE(first.ok()) << first.status();
+  clock_.now = first->validity().not_after;
+  EXPECT_TRUE(authority_->CurrentCrl(1).ok());
+  clock_.now += Seconds(1);
+  EXPECT_EQ(ReasonOf(authority_->CurrentCrl(1).status()), Reason::kFileNotFound);
+  EXPECT_TRUE(authority_->CurrentCrl(2).ok());
+  EXPECT_TRUE(authority_->CurrentCrl(0).ok());
+}
+
 TEST_F(AuthorityOpeningTest, AnIssuerThatCannotBeTakenOverIsSaidOnceAndTakenWhenItCan) {
   std::vector<std::string> log;
   SetLogSink([&](const LogEntry& entry) { log.push_back(entry.message); });

@@ -124,6 +124,12 @@ void CrlKeeper::RenewDue() {
 }
 
 absl::StatusOr<std::shared_ptr<const Crl>> CrlKeeper::Current(std::uint32_t issuer) const {
+  const NumberedIssuer* const known = context_.issuers.current().Find(issuer);
+  if (known != nullptr && HasEnded(*known, context_.clock.Now())) {
+    return MakeError(
+        Reason::kFileNotFound,
+        "issuer " + std::to_string(issuer) + " has expired, and has no revocation list any more");
+  }
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(issuer);
   if (entry != entries_.end() && entry->second.list != nullptr) return entry->second.list;

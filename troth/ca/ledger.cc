@@ -8,7 +8,6 @@
 
 #include "troth/base/encoding.h"
 #include "troth/base/reason.h"
-#include "troth/base/strings.h"
 #include "troth/pki/certificate.h"
 
 namespace troth {
@@ -115,7 +114,8 @@ absl::StatusOr<SignedHead> SignedHead::FromText(std::string_view text) {
   if (text.size() > kMaxHeadText) return NotAHead(std::to_string(text.size()) + " bytes");
   const std::string_view whole = text;
   if (!text.starts_with(kFormatLine)) {
-    return NotAHead("a text that begins with \"" + Printable(text.substr(0, 24)) + "\"");
+    // The text is not shown: it may be a passphrase.
+    return NotAHead("other text");
   }
   text.remove_prefix(kFormatLine.size());
   static constexpr std::array<std::string_view, 5> kKeys = {"sequence", "hash", "at", "signer",

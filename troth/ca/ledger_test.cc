@@ -226,5 +226,12 @@ TEST(LedgerHeadTest, NothingElseIsRead) {
   }
 }
 
+TEST(LedgerHeadTest, ShowsNothingOfAnotherText) {
+  const absl::StatusOr<SignedHead> read = SignedHead::FromText("correct horse battery staple\n");
+  EXPECT_EQ(ReasonOf(read.status()), Reason::kFileWrongFormat);
+  EXPECT_EQ(read.status().ToString().find("correct"), std::string::npos)
+      << "what may be a passphrase: " << read.status();
+}
+
 }  // namespace
 }  // namespace troth

@@ -297,7 +297,10 @@ TEST_F(RevocationsTest, AnIssuerThatHasEndedNeedsNoListAnyMore) {
   const auto revoked = admin_->Revoke({.which = db.serial_number().ToHex()});
   ASSERT_TRUE(revoked.ok()) << revoked.status();
   EXPECT_EQ(revoked->front().warning, "");
-  EXPECT_EQ(List()->der(), before);
+  const auto file = ReadCrl(folder_.CrlFile(1), authority_->issuer());
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->der(), before);
+  EXPECT_EQ(ReasonOf(authority_->CurrentCrl(1).status()), Reason::kFileNotFound);
   EXPECT_THAT(errors, testing::IsEmpty());
   SetLogSink([](const LogEntry&) {}, LogLevel::kError);
 }

@@ -1,6 +1,5 @@
 #include "troth/cli/certificate_text.h"
 
-#include <algorithm>
 #include <chrono>
 
 #include "troth/base/strings.h"
@@ -33,17 +32,6 @@ std::string DateAndDaysLeft(Time end, Time now) {
 
 std::string NamesInWords(const Certificate& certificate) {
   return Join(PlainNames(certificate), ", ");
-}
-
-std::string ShellWord(std::string_view word) {
-  const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/._-+=:@,%").find(c) != std::string_view::npos;
-  });
-  if (plain) return std::string(word);
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 JsonObject JsonOf(const Certificate& certificate) {

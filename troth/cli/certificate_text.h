@@ -14,8 +14,6 @@ namespace troth {
 std::string DateAndDaysLeft(Time end, Time now);
 // "localhost, *.docker.internal, 127.0.0.1".
 std::string NamesInWords(const Certificate& certificate);
-// `word` as a shell takes it: quoted only when it has to be.
-std::string ShellWord(std::string_view word);
 
 // Subject, issuer, names, key, serial, fingerprint, not_before, not_after.
 JsonObject JsonOf(const Certificate& certificate);

@@ -18,14 +18,5 @@ TEST(CertificateTextTest, AnEndIsADateAndTheTimeLeft) {
   EXPECT_EQ(in(-hours(1)), "2026-11-21 (ended 1 h ago)");
 }
 
-TEST(CertificateTextTest, WordsAreQuotedForAShellWhenTheyHaveToBe) {
-  EXPECT_EQ(ShellWord("core/certs/ca.pem"), "core/certs/ca.pem");
-  EXPECT_EQ(ShellWord("my certs/ca.pem"), "'my certs/ca.pem'");
-  EXPECT_EQ(ShellWord("*.docker.internal"), "'*.docker.internal'");
-  EXPECT_EQ(ShellWord("it's"), "'it'\\''s'");
-  EXPECT_EQ(ShellWord("$(rm)"), "'$(rm)'");
-  EXPECT_EQ(ShellWord(""), "''");
-}
-
 }  // namespace
 }  // namespace troth

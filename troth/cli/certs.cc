@@ -11,6 +11,7 @@
 
 #include "troth/base/file.h"
 #include "troth/base/reason.h"
+#include "troth/base/shell_word.h"
 #include "troth/base/strings.h"
 #include "troth/ca/certificate_tree.h"
 #include "troth/ca/tree_layout.h"

@@ -72,7 +72,10 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session) {
   AddLedgerCommand(app, session);
   AddStoreCommand(app, session);
   AddVerifyCommand(app, session);
+  AddDoctorCommand(app, session);
   AddPolicyCommand(app, session);
+  AddNginxConfigCommand(app, session);
+  AddTrustCommand(app, session);
   AddPongCommand(app, session);
   AddPingCommand(app, session);
 

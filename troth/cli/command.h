@@ -60,9 +60,12 @@ int RunTroth(const std::vector<std::string>& arguments, Session& session);
 
 // One function per command file.
 void AddVerifyCommand(CLI::App& app, Session& session);
+void AddDoctorCommand(CLI::App& app, Session& session);
 void AddCertsCommand(CLI::App& app, Session& session);
 void AddCaCommand(CLI::App& app, Session& session);
 void AddPolicyCommand(CLI::App& app, Session& session);
+void AddNginxConfigCommand(CLI::App& app, Session& session);
+void AddTrustCommand(CLI::App& app, Session& session);
 void AddPingCommand(CLI::App& app, Session& session);
 void AddPongCommand(CLI::App& app, Session& session);
 void AddServeCommand(CLI::App& app, Session& session);

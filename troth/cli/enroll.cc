@@ -13,13 +13,14 @@
 #include <vector>
 
 #include "troth/base/reason.h"
+#include "troth/base/shell_word.h"
+#include "troth/base/stop_signal.h"
 #include "troth/base/strings.h"
 #include "troth/cli/certificate_text.h"
 #include "troth/cli/command.h"
 #include "troth/cli/enroll_arguments.h"
 #include "troth/cli/enroll_internal.h"
 #include "troth/cli/json.h"
-#include "troth/cli/stop_signal.h"
 #include "troth/cli/wait_line.h"
 #include "troth/enroll/file_enrollment.h"
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "troth/base/reason.h"
 #include "troth/base/time.h"
 #include "troth/cli/command.h"
 
@@ -18,6 +19,9 @@ int main(int argc, char** argv) {
                          .interactive = isatty(STDERR_FILENO) != 0};
   const int code = troth::RunTroth(std::vector<std::string>(argv + 1, argv + argc), session);
   std::cout.flush();
-  // A result that could not be written (disk full, closed pipe) is not a success.
-  return std::cout.good() ? code : EXIT_FAILURE;
+  if (std::cout.good()) return code;
+  // Disk full, closed pipe: neither a success nor an answer. In words, for standard error.
+  session.json = false;
+  return session.Fail(
+      troth::MakeError(troth::Reason::kFileWriteFailed, "cannot write the result to the output"));
 }

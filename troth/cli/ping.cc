@@ -17,10 +17,10 @@
 #include "examples/sping/ping_statistics.h"
 #include "troth/base/log.h"
 #include "troth/base/reason.h"
+#include "troth/base/stop_signal.h"
 #include "troth/base/strings.h"
 #include "troth/cli/command.h"
 #include "troth/cli/ping_arguments.h"
-#include "troth/cli/stop_signal.h"
 #include "troth/rpc/handshake_log.h"
 
 namespace troth {

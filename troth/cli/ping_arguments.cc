@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "troth/base/reason.h"
+#include "troth/base/stop_signal.h"
 #include "troth/base/strings.h"
 #include "troth/cli/enroll_arguments.h"
-#include "troth/cli/stop_signal.h"
 #include "troth/enroll/enrolled_identity_source.h"
 
 namespace troth {

@@ -1,5 +1,5 @@
 // troth policy: whether a policy can be used, why it answers as it does, and what in it is probably
-// not meant.
+// not meant. `serve` is in policy_serve.cc.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
@@ -18,6 +18,7 @@
 #include "troth/base/strings.h"
 #include "troth/cli/certificate_text.h"
 #include "troth/cli/command.h"
+#include "troth/cli/policy_internal.h"
 
 namespace troth {
 namespace {
@@ -25,6 +26,7 @@ namespace {
 constexpr const char* kExamples = R"(Examples:
   troth policy check policy.toml
   troth policy lint policy.toml --methods methods.txt
+  troth policy serve --policy policy.toml --trust-bundle ca.pem --listen unix:/run/troth/policy.sock         for nginx
   troth policy explain policy.toml --certificate client.pem --trust-bundle ca.pem --method /clementine.ClementineOperator/Withdraw
 
 The language is described in docs/policy.md.)";
@@ -404,6 +406,7 @@ void AddPolicyCommand(CLI::App& app, Session& session) {
   lint->add_option("--methods", arguments->methods, "file with the methods that the server has")
       ->type_name("FILE");
   AddTrustBundle(lint, *arguments, "PEM file with the CAs that the server trusts");
+  AddPolicyServe(*policy, session);
 }
 
 }  // namespace troth

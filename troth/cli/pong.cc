@@ -10,10 +10,10 @@
 #include "examples/sping/pong_server.h"
 #include "troth/authz/guard.h"
 #include "troth/base/reason.h"
+#include "troth/base/stop_signal.h"
 #include "troth/base/strings.h"
 #include "troth/cli/command.h"
 #include "troth/cli/ping_arguments.h"
-#include "troth/cli/stop_signal.h"
 #include "troth/rpc/handshake_log.h"
 
 namespace troth {

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "troth/base/reason.h"
+#include "troth/base/stop_signal.h"
 #include "troth/base/strings.h"
 #include "troth/cli/command.h"
 #include "troth/cli/json.h"
 #include "troth/cli/passphrase.h"
-#include "troth/cli/stop_signal.h"
 #include "troth/pki/digest.h"
 #include "troth/rpc/handshake_log.h"
 #include "troth/server/serve.h"

@@ -27,6 +27,39 @@ constexpr size_t kMaxHeaderBytes = 256 << 10;
 
 absl::Status Misused(const std::string& what) { return MakeError(Reason::kUsageError, what); }
 
+bool InitializeCurl() {
+  static const bool done = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return done;
+}
+
+// What connections are made with: an identity, and libcurl's handle, which keeps them. The handle
+// goes first: its connections say goodbye through the TLS settings.
+struct Connector {
+  std::shared_ptr<const Identity> identity;
+  ClientTls tls;
+  EasyPtr easy;
+};
+
+absl::StatusOr<Connector> NewConnector(const HttpTrust& trust,
+                                       std::shared_ptr<const Identity> identity) {
+  if (trust.bundle.has_value() && trust.bundle->empty()) {
+    return Misused("the trust bundle is empty, so no server could be trusted");
+  }
+  EasyPtr easy(InitializeCurl() ? curl_easy_init() : nullptr);
+  if (easy == nullptr) return MakeError(Reason::kInternal, "libcurl cannot be set up");
+  absl::StatusOr<ClientTls> tls = ClientTls::Create(trust, identity.get());
+  if (!tls.ok()) return tls.status();
+  return Connector{std::move(identity), *std::move(tls), std::move(easy)};
+}
+
+absl::StatusOr<Connector> NewConnector(const HttpClientOptions& options) {
+  if (options.identity_source == nullptr) return NewConnector(options.trust, options.identity);
+  std::shared_ptr<const Identity> identity = options.identity_source->Current();
+  HttpTrust trust;
+  trust.bundle = identity->trust_bundle();
+  return NewConnector(trust, std::move(identity));
+}
+
 // RFC 9110 section 5.6.2.
 bool IsToken(std::string_view text) {
   return !text.empty() && text.find_first_not_of(
@@ -144,14 +177,14 @@ class NoBrokenPipe {
 
 class HttpClientImpl final : public HttpClient {
  public:
-  HttpClientImpl(HttpClientOptions options, EasyPtr easy, ClientTls tls)
-      : options_(std::move(options)), tls_(std::move(tls)), easy_(std::move(easy)) {}
+  HttpClientImpl(HttpClientOptions options, Connector connector)
+      : options_(std::move(options)), connector_(std::move(connector)) {}
 
   HttpClientImpl(const HttpClientImpl&) = delete;
   HttpClientImpl& operator=(const HttpClientImpl&) = delete;
   ~HttpClientImpl() override {
     const NoBrokenPipe no_signal;
-    easy_.reset();
+    connector_.easy.reset();
   }
 
   absl::StatusOr<HttpResponse> Send(const HttpClientRequest& request) override {
@@ -165,32 +198,47 @@ class HttpClientImpl final : public HttpClient {
     const ListPtr connect_to(
         to->connect_to.empty() ? nullptr : curl_slist_append(nullptr, to->connect_to.c_str()));
 
+    if (absl::Status status = UseCurrentIdentity(); !status.ok()) return status;
+
     response_ = {};
     header_bytes_ = 0;
-    attempt_ = {
-        .server = std::move(to->server),
-        .shows_certificate = options_.identity != nullptr && options_.identity->has_certificate()};
+    const Identity* const identity = connector_.identity.get();
+    attempt_ = {.server = std::move(to->server),
+                .shows_certificate = identity != nullptr && identity->has_certificate()};
     expected_name_ = to->name;
     error_text_[0] = '\0';
-    curl_easy_reset(easy_.get());
+    curl_easy_reset(connector_.easy.get());
     SetUp();
     Set(CURLOPT_CURLU, to->url.get());
     Set(CURLOPT_HTTPHEADER, lines->get());
     Set(CURLOPT_CONNECT_TO, connect_to.get());
     SetMethod(request);
     const NoBrokenPipe no_signal;
-    const CURLcode code = curl_easy_perform(easy_.get());
+    const CURLcode code = curl_easy_perform(connector_.easy.get());
     if (code != CURLE_OK) return ExplainClientFailure(attempt_, FailureOf(code));
     long status = 0;
-    curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(connector_.easy.get(), CURLINFO_RESPONSE_CODE, &status);
     response_.status = static_cast<int>(status);
     return std::move(response_);
   }
 
  private:
+  absl::Status UseCurrentIdentity() {
+    if (options_.identity_source == nullptr ||
+        options_.identity_source->Current() == connector_.identity) {
+      return absl::OkStatus();
+    }
+    absl::StatusOr<Connector> newest = NewConnector(options_);
+    if (!newest.ok()) return newest.status();
+    const NoBrokenPipe no_signal;
+    connector_.easy.reset();
+    connector_ = *std::move(newest);
+    return absl::OkStatus();
+  }
+
   template <typename T>
   void Set(CURLoption option, T value) {
-    curl_easy_setopt(easy_.get(), option, value);
+    curl_easy_setopt(connector_.easy.get(), option, value);
   }
 
   void SetUp() {
@@ -246,7 +294,7 @@ class HttpClientImpl final : public HttpClient {
   CurlFailure FailureOf(CURLcode code) const {
     CurlFailure failure{.code = code, .text = error_text_.data()};
     if (failure.text.empty()) failure.text = curl_easy_strerror(code);
-    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &failure.system_error);
+    curl_easy_getinfo(connector_.easy.get(), CURLINFO_OS_ERRNO, &failure.system_error);
     return failure;
   }
 
@@ -288,8 +336,8 @@ class HttpClientImpl final : public HttpClient {
   static CURLcode OnContext(CURL* /*easy*/, void* context, void* client) {
     auto* self = static_cast<HttpClientImpl*>(client);
     self->attempt_.stage = ClientAttempt::Stage::kHandshake;
-    const bool prepared =
-        self->tls_.Prepare(*static_cast<SSL_CTX*>(context), self->expected_name_, self->attempt_);
+    const bool prepared = self->connector_.tls.Prepare(*static_cast<SSL_CTX*>(context),
+                                                       self->expected_name_, self->attempt_);
     return prepared ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
   }
 
@@ -300,40 +348,33 @@ class HttpClientImpl final : public HttpClient {
   }
 
   const HttpClientOptions options_;
-  // Before easy_, whose connections end with it and say goodbye through these.
+  // Before connector_, whose connections end with it and say goodbye through these.
   ClientAttempt attempt_;
   AlternativeName expected_name_{};
   HttpResponse response_;
   size_t header_bytes_ = 0;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
-  ClientTls tls_;
-  EasyPtr easy_;
+  Connector connector_;
 };
-
-bool InitializeCurl() {
-  static const bool done = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return done;
-}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpClient>> HttpClient::Create(HttpClientOptions options) {
   const int given = (options.trust.bundle.has_value() ? 1 : 0) +
                     (options.trust.root_fingerprint.has_value() ? 1 : 0) +
-                    (options.trust.system ? 1 : 0);
+                    (options.trust.system ? 1 : 0) + (options.identity_source != nullptr ? 1 : 0);
   if (given != 1) {
-    return Misused("expected one of trust bundle, root fingerprint and system trust, got " +
-                   std::to_string(given) +
-                   "; without any of them a client would believe whoever answers");
+    return Misused(
+        "expected one of trust bundle, root fingerprint, system trust and identity "
+        "source, got " +
+        std::to_string(given) + "; without any of them a client would believe whoever answers");
   }
-  if (options.trust.bundle.has_value() && options.trust.bundle->empty()) {
-    return Misused("the trust bundle is empty, so no server could be trusted");
+  if (options.identity_source != nullptr && options.identity != nullptr) {
+    return Misused("expected an identity or an identity source, got both");
   }
-  EasyPtr easy(InitializeCurl() ? curl_easy_init() : nullptr);
-  if (easy == nullptr) return MakeError(Reason::kInternal, "libcurl cannot be set up");
-  absl::StatusOr<ClientTls> tls = ClientTls::Create(options.trust, options.identity.get());
-  if (!tls.ok()) return tls.status();
-  return std::make_unique<HttpClientImpl>(std::move(options), std::move(easy), *std::move(tls));
+  absl::StatusOr<Connector> connector = NewConnector(options);
+  if (!connector.ok()) return connector.status();
+  return std::make_unique<HttpClientImpl>(std::move(options), *std::move(connector));
 }
 
 }  // namespace troth

@@ -12,12 +12,13 @@
 #include "absl/status/statusor.h"
 #include "troth/http/message.h"
 #include "troth/identity/identity.h"
+#include "troth/identity/identity_source.h"
 #include "troth/pki/digest.h"
 #include "troth/pki/trust_bundle.h"
 
 namespace troth {
 
-// Whom a client believes. Exactly one of the three.
+// Whom a client believes. Exactly one of the three; none with HttpClientOptions::identity_source.
 struct HttpTrust {
   std::optional<TrustBundle> bundle = {};
   // SHA-256 of the root: the server's chain must reach a root with this fingerprint, which the
@@ -29,6 +30,10 @@ struct HttpTrust {
 struct HttpClientOptions {
   HttpTrust trust = {};
   std::shared_ptr<const Identity> identity = {};  // shown when the server asks; null: none
+  // In the place of trust and identity, for a client that runs for long: each request goes by its
+  // Current(), and on a connection that was made with it. A connection that was kept from before
+  // a change is closed.
+  std::shared_ptr<IdentitySource> identity_source = {};
   std::string user_agent = "troth";
   std::string server_name = {};  // expected in place of the URL's host
   std::chrono::milliseconds connect_timeout{10'000};

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "troth/base/handshake_text.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/http/client_failure_internal.h"
@@ -132,9 +133,13 @@ absl::Status ExplainClientFailure(const ClientAttempt& attempt, const CurlFailur
       break;
   }
   if (attempt.stage == ClientAttempt::Stage::kHandshake) {
+    // What OpenSSL found itself, or how the connection broke.
+    if (const auto found = ExplainHandshake(failure.text)) {
+      return Explained(found->reason, attempt, found->message + " (" + text + ")");
+    }
     return Explained(Reason::kHandshakeFailed, attempt,
-                     "the server hung up during the TLS handshake; check that it speaks HTTPS "
-                     "there, and look at its log (" +
+                     "the TLS handshake failed; check that the server speaks HTTPS there, and look "
+                     "at its log (" +
                          text + ")");
   }
   return Explained(Reason::kConnectionFailed, attempt,

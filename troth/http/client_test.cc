@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "troth/http/http_testing.h"
+#include "troth/http/tls_bytes_testing.h"
 #include "troth/http/tls_context_internal.h"
 
 namespace troth {
@@ -79,6 +80,79 @@ TEST(HttpClientTest, NeedsExactlyOneTrust) {
         HttpTrust{.bundle = TrustBundle()}}) {
     EXPECT_EQ(CodeOfResult(HttpClient::Create({.trust = trust})), "usage_error");
   }
+}
+
+TEST(HttpClientTest, AnIdentitySourceStandsForTrustAndIdentity) {
+  HttpClientOptions options;
+  options.identity_source = MemoryIdentitySource::Create(ThePki().NewIdentity("device-7"));
+  EXPECT_EQ(CodeOfResult(HttpClient::Create(options)), "ok");
+  options.identity = ThePki().NewIdentity("device-8");
+  EXPECT_EQ(CodeOfResult(HttpClient::Create(options)), "usage_error");
+  options.identity = nullptr;
+  options.trust.bundle = ThePki().bundle();
+  EXPECT_EQ(CodeOfResult(HttpClient::Create(options)), "usage_error");
+}
+
+// A server that knows its clients, and a client whose identity changes.
+class RotatingHttpClientTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    GuardOptions guard;
+    guard.policy_text = "[[rules]]\nmethods = [\"GET /\"]\nallow = [\"anyone\"]\n";
+    auto options = Https();
+    options.guard = testing::Must(Guard::Create(std::move(guard)));
+    server_ = StartServer(std::move(options), [](const auto& request, const auto& respond) {
+      respond(
+          HttpResponse{.body = request->peer == nullptr
+                                   ? "none"
+                                   : request->peer->certificate.value().serial_number().ToHex()});
+    });
+    HttpClientOptions client;
+    client.identity_source = source_;
+    client.server_name = "localhost";
+    client_ = NewClient(std::move(client));
+  }
+  // The serial number of the certificate that the server saw; the reason when there was no answer.
+  std::string Seen() {
+    const auto answer = Get(*client_, *server_);
+    return answer.ok() ? answer->body : CodeOfResult(answer);
+  }
+  static std::string SerialOf(const Identity& identity) {
+    return identity.leaf().serial_number().ToHex();
+  }
+
+  std::shared_ptr<const Identity> first_ = ThePki().NewIdentity("device-7");
+  std::shared_ptr<MemoryIdentitySource> source_ = MemoryIdentitySource::Create(first_);
+  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<HttpClient> client_;
+};
+
+TEST_F(RotatingHttpClientTest, TheNextRequestShowsARenewedCertificate) {
+  EXPECT_EQ(Seen(), SerialOf(*first_));
+  EXPECT_EQ(Seen(), SerialOf(*first_));
+  EXPECT_EQ(server_->Statistics().accepted, 1U);  // kept while nothing changes
+  const auto renewed = ThePki().NewIdentity("device-7");
+  source_->Set(renewed);
+  EXPECT_EQ(Seen(), SerialOf(*renewed));
+  EXPECT_EQ(Seen(), SerialOf(*renewed));
+  EXPECT_EQ(server_->Statistics().accepted, 2U);
+  EXPECT_TRUE(testing::Eventually([&] { return server_->Statistics().open == 1; }));
+}
+
+TEST_F(RotatingHttpClientTest, AKeptConnectionDoesNotOutliveTheTrustThatItWasMadeWith) {
+  const TestAuthority other("other", testing::ValidForYears());
+  const auto trusting = [](const std::string& pem) {
+    Identity::Parts parts;
+    parts.trust_bundle_pem = pem;
+    return testing::Must(Identity::Create(parts, testing::Now()));
+  };
+  EXPECT_EQ(Seen(), SerialOf(*first_));
+  source_->Set(trusting(other.pem()));
+  EXPECT_EQ(Seen(), "issuer_unknown");
+  source_->Set(trusting(ThePki().root.pem()));
+  EXPECT_EQ(Seen(), "none");
+  source_->Set(first_);
+  EXPECT_EQ(Seen(), SerialOf(*first_));
 }
 
 TEST(HttpClientTest, BelievesServersAsItsTrustSays) {
@@ -302,6 +376,14 @@ TEST(HttpClientTest, ServersThatSpeakSomethingElseAreRecognized) {
   EXPECT_EQ(CodeOfResult(client->Send({.url = rude.url()})), "handshake_failed");
 }
 
+TEST(HttpClientTest, WhatItRefusesItselfIsNotTakenForTheServersRefusal) {
+  const OddServer spoilt([](int connection) {
+    OddServer::Say(connection, testing::FlightWithSpoiltCertificate());
+    OddServer::Drain(connection);
+  });
+  EXPECT_EQ(CodeOfResult(NewClient()->Send({.url = spoilt.url()})), "handshake_failed");
+}
+
 // Shakes hands as "localhost" on a connection, then does what the test says.
 struct OddTls {
   int most = TLS1_3_VERSION;
@@ -313,6 +395,10 @@ struct OddTls {
     const auto identity = ThePki().NewIdentity("localhost");
     const TlsContext context = testing::Must(MakeTlsContext(*identity, testing::Now()));
     SSL_CTX_set_max_proto_version(context.get(), most);
+    if (most < TLS1_2_VERSION) {
+      SSL_CTX_set_min_proto_version(context.get(), most);
+      SSL_CTX_set_cipher_list(context.get(), "ALL:@SECLEVEL=0");
+    }
     SSL_CTX_set_cert_verify_callback(context.get(), nullptr, nullptr);
     SSL_CTX_set_verify(context.get(),
                        strict ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
@@ -335,6 +421,11 @@ struct OddTls {
     SSL_free(ssl);
   }
 };
+
+TEST(HttpClientTest, AServerOfAnOldTlsIsToldFromOneThatHangsUp) {
+  EXPECT_EQ(CodeOfResult(NewClient()->Send({.url = OddServer(OddTls{.most = TLS1_VERSION}).url()})),
+            "protocol_mismatch");
+}
 
 TEST(HttpClientTest, WhatAServerSaysOfOurCertificateIsTold) {
   const auto stranger = testing::Pki().NewIdentity("stranger");

@@ -155,7 +155,8 @@ int ClientTls::Verify(X509_STORE_CTX* store, void* state) {
 void ClientTls::OnInfo(const SSL* ssl, int where, int value) {
   constexpr int kAlertBits = 0xff;
   constexpr int kFatal = SSL3_AL_FATAL;
-  if ((where & SSL_CB_READ_ALERT) == 0 || value >> 8 != kFatal) return;
+  // Ours have a bit in common with the other side's.
+  if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT || value >> 8 != kFatal) return;
   const auto* known = static_cast<const State*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   known->attempt->alert = value & kAlertBits;
 }

@@ -22,6 +22,8 @@ using std::chrono::steady_clock;
 
 constexpr char kHandshakeRecord = 0x16;  // RFC 8446 section 5.1
 constexpr std::chrono::seconds kLinger{2};
+// In words that ExplainHandshake knows.
+constexpr std::string_view kHungUp = "unexpected eof during the handshake";
 
 }  // namespace
 
@@ -104,7 +106,7 @@ bool Connection::Open() {
     RefusePlainHttp();
     return true;
   }
-  Report(Drop::kNotTls, "the first byte is of no TLS handshake");
+  Report(Drop::kNotTls, "what the client sent is neither TLS nor HTTP");
   Close();
   return false;
 }
@@ -241,7 +243,7 @@ void Connection::OnPeerGone(std::string_view why) {
   switch (state_) {
     case State::kHandshake:
       core_.handshakes_failed.fetch_add(1, std::memory_order_relaxed);
-      Report(Drop::kHandshakeFailed, "the client hung up during the handshake");
+      Report(Drop::kHandshakeFailed, kHungUp);
       break;
     case State::kReading:
     case State::kWriting:

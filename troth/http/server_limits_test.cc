@@ -45,7 +45,7 @@ TEST(HttpServerLimitsTest, HandshakesThatStallAreDropped) {
   EXPECT_TRUE(half.IsClosed());
   EXPECT_EQ(server->Statistics().timed_out, 2U);
   EXPECT_EQ(server->Statistics().handshakes_failed, 2U);
-  EXPECT_TRUE(log.SoonHas("reason=handshake_timeout address=127.0.0.1:"));
+  EXPECT_TRUE(log.SoonHas("drop=handshake_timeout reason=handshake_failed address=127.0.0.1:"));
 }
 
 TEST(HttpServerLimitsTest, ARequestThatTricklesIsAnsweredWithATimeout) {
@@ -115,7 +115,7 @@ TEST(HttpServerLimitsTest, AClientThatDoesNotReadItsAnswerIsDropped) {
   raw.Send(kGet);
   EXPECT_TRUE(Eventually([&] { return server->Statistics().timed_out == 1; }));
   EXPECT_TRUE(Eventually([&] { return server->Statistics().open == 0; }));
-  EXPECT_TRUE(log.SoonHas("reason=answer_timeout"));
+  EXPECT_TRUE(log.SoonHas("drop=answer_timeout"));
 }
 
 TEST(HttpServerLimitsTest, TheHandlersOwnTimeIsNotLimited) {
@@ -158,7 +158,7 @@ TEST(HttpServerLimitsTest, AFullServerClosesTheConnectionThatWaitsLongest) {
     EXPECT_EQ(all[static_cast<size_t>(i)]->ReceiveStatus(), 200) << i;
   }
   EXPECT_EQ(server->Statistics().open, 3U);
-  EXPECT_TRUE(log.SoonHas("reason=made_room"));
+  EXPECT_TRUE(log.SoonHas("drop=made_room"));
 }
 
 TEST(HttpServerLimitsTest, HalfOpenConnectionsMakeRoomToo) {
@@ -193,7 +193,7 @@ TEST(HttpServerLimitsTest, AServerThatIsBusyWithAllOfThemRefusesMore) {
   RawConnection third(*server);
   EXPECT_TRUE(third.IsClosed());
   EXPECT_EQ(server->Statistics().refused_connections, 1U);
-  EXPECT_TRUE(log.SoonHas("reason=too_many_connections"));
+  EXPECT_TRUE(log.SoonHas("drop=too_many_connections"));
   for (const HttpRespond& respond : waiting) respond(HttpResponse{});
   EXPECT_EQ(first.ReceiveStatus(), 200);
   EXPECT_EQ(second.ReceiveStatus(), 200);
@@ -232,7 +232,7 @@ TEST(HttpServerLimitsTest, WithoutDescriptorsTheServerMakesRoomAndGoesOn) {
   EXPECT_EQ(late.ReceiveStatus(), 200);
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_TRUE(idle.IsClosed());
-  EXPECT_TRUE(log.SoonHas("reason=no_descriptors"));
+  EXPECT_TRUE(log.SoonHas("drop=no_descriptors"));
 }
 
 TEST(HttpServerLimitsTest, LargeBodiesThatAreNeverWholeDoNotFillTheMemory) {
@@ -247,7 +247,7 @@ TEST(HttpServerLimitsTest, LargeBodiesThatAreNeverWholeDoNotFillTheMemory) {
     bad.push_back(std::make_unique<RawConnection>(*server));
     bad.back()->Send(put(most.size() + 1) + most);
   }
-  EXPECT_TRUE(log.SoonHas("reason=made_room"));
+  EXPECT_TRUE(log.SoonHas("drop=made_room"));
   // One of them, whichever came too much.
   RawConnection* refused = nullptr;
   EXPECT_TRUE(Eventually([&] {

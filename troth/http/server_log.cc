@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
+#include "troth/base/handshake_text.h"
+#include "troth/base/reason.h"
 #include "troth/http/server_log_internal.h"
 
 namespace troth {
@@ -22,6 +25,59 @@ constexpr std::array<std::string_view, kDropKinds> kNames = {
     "handshake_failed",     "handshake_timeout",   "plain_http",     "not_tls",
     "request_malformed",    "request_timeout",     "answer_timeout", "made_room",
     "too_many_connections", "too_many_of_address", "no_descriptors", "reset"};
+
+// A drop in the words of the table of reasons; without a reason where it is no failure that a peer
+// could mend.
+struct DropText {
+  std::optional<Reason> reason;
+  std::string error;
+  std::string detail;  // what OpenSSL says
+};
+
+DropText TextOf(Drop drop, const std::string& why) {
+  switch (drop) {
+    case Drop::kHandshakeFailed:
+      if (auto failure = ExplainHandshake(why)) {
+        return {failure->reason, std::move(failure->message), why};
+      }
+      return {Reason::kHandshakeFailed, "the TLS handshake failed", why};
+    case Drop::kHandshakeTimeout:
+      return {Reason::kHandshakeFailed, "the client did not finish the TLS handshake in time", ""};
+    case Drop::kPlainHttp:
+    case Drop::kNotTls:
+      return {Reason::kProtocolMismatch, why, ""};
+    case Drop::kRequestTimeout:
+      return {Reason::kRequestTimeout, std::string(InfoOf(Reason::kRequestTimeout).text), ""};
+    case Drop::kAnswerTimeout:
+      return {std::nullopt, "the client did not read its answer in time", ""};
+    case Drop::kMadeRoom:
+      return {std::nullopt, why.empty() ? "another connection needed its place" : why, ""};
+    case Drop::kReset:
+      // An alert behind the handshake is about the handshake still.
+      if (why.find("alert") == std::string::npos) break;
+      if (auto failure = ExplainHandshake(why)) {
+        return {failure->reason, std::move(failure->message), why};
+      }
+      break;
+    default:
+      break;
+  }
+  return {std::nullopt, why, ""};
+}
+
+void WriteDrop(const std::string& server, Drop drop, const std::string& address,
+               const std::string& why) {
+  const DropText text = TextOf(drop, why);
+  LogEntry entry{.level = LogLevel::kWarning,
+                 .message = "connection dropped",
+                 .fields = {{"server", server}, {"drop", std::string(NameOf(drop))}}};
+  if (text.reason.has_value()) entry.fields.emplace_back("reason", CodeOf(*text.reason));
+  entry.fields.emplace_back("address", address);
+  if (!text.error.empty()) entry.fields.emplace_back("error", text.error);
+  if (!text.detail.empty()) entry.fields.emplace_back("detail", text.detail);
+  if (text.reason.has_value()) entry.fields.emplace_back("fix", InfoOf(*text.reason).fix);
+  Log(entry);
+}
 
 }  // namespace
 
@@ -128,16 +184,12 @@ void ServerLog::Write(const Batch& batch) const {
         {{"server", name_}, {"count", std::to_string(batch.lost)}});
   }
   for (const Dropped& dropped : batch.drops) {
-    Log(LogLevel::kWarning, "connection dropped",
-        {{"server", name_},
-         {"reason", NameOf(dropped.drop)},
-         {"address", dropped.address},
-         {"error", dropped.why}});
+    WriteDrop(name_, dropped.drop, dropped.address, dropped.why);
   }
   for (size_t i = 0; i < kDropKinds; ++i) {
     if (batch.counted[i] == 0) continue;
     Log(LogLevel::kWarning, "more connections dropped",
-        {{"server", name_}, {"reason", kNames[i]}, {"count", std::to_string(batch.counted[i])}});
+        {{"server", name_}, {"drop", kNames[i]}, {"count", std::to_string(batch.counted[i])}});
   }
 }
 

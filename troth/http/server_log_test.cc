@@ -52,10 +52,10 @@ TEST(ServerLogTest, ManyDropsOfAKindAreAFewLinesAndACount) {
     }
     log.Add(Drop::kReset, "192.0.2.2:1", std::string(5000, 'x'));
   });
-  const auto of = [&](std::string_view reason) {
+  const auto of = [&](std::string_view drop) {
     std::vector<LogEntry> found;
     for (const LogEntry& entry : entries) {
-      if (FieldOf(entry, "reason") == reason) found.push_back(entry);
+      if (FieldOf(entry, "drop") == drop) found.push_back(entry);
     }
     return found;
   };

@@ -210,7 +210,7 @@ TEST(HttpServerTest, BadRequestsAreAnsweredAndTheConnectionCloses) {
     EXPECT_TRUE(Has(answer, "Connection: close")) << answer;
     EXPECT_EQ(raw.ReceiveAll(), "") << request;
   }
-  EXPECT_TRUE(log.SoonHas("reason=request_malformed"));
+  EXPECT_TRUE(log.SoonHas("drop=request_malformed"));
 }
 
 TEST(HttpServerTest, TheAnswerReachesAClientThatIsStillSending) {

@@ -143,7 +143,7 @@ TEST(HttpServerTlsTest, PlainHttpIsToldToUseHttps) {
   const std::string answer = raw.ReceiveAll();
   EXPECT_EQ(RawConnection::StatusOf(answer), 400);
   EXPECT_NE(answer.find("https://"), std::string::npos) << answer;
-  EXPECT_TRUE(log.SoonHas("reason=plain_http address=127.0.0.1:"));
+  EXPECT_TRUE(log.SoonHas("drop=plain_http reason=protocol_mismatch address=127.0.0.1:"));
 }
 
 TEST(HttpServerTlsTest, WhatIsNoTlsIsDropped) {
@@ -152,13 +152,13 @@ TEST(HttpServerTlsTest, WhatIsNoTlsIsDropped) {
   RawConnection garbage(*server);
   garbage.Send(std::string("\0\1\2\3", 4));
   EXPECT_TRUE(garbage.IsClosed());
-  EXPECT_TRUE(log.SoonHas("reason=not_tls"));
+  EXPECT_TRUE(log.SoonHas("drop=not_tls reason=protocol_mismatch"));
 
   RawConnection broken(*server);
   broken.Send("\x16\x03\x01 this is no ClientHello");
   broken.Send(std::string(10'000, 'x'));
   EXPECT_TRUE(broken.IsClosed());
-  EXPECT_TRUE(log.SoonHas("reason=handshake_failed"));
+  EXPECT_TRUE(log.SoonHas("drop=handshake_failed reason="));
   EXPECT_EQ(server->Statistics().handshakes_failed, 2U);
 }
 

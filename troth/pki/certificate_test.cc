@@ -546,7 +546,7 @@ TEST(CertificatePemTest, SaysWhatTheTextHoldsInstead) {
       {FormatPem("PKCS7", "x"), Reason::kCertificateMissing, "openssl pkcs7"},
       {FormatPem("TRUSTED CERTIFICATE", "x"), Reason::kCertificateMissing, "openssl x509"},
       {der, Reason::kFileWrongFormat, "openssl x509"},
-      {"hello", Reason::kFileWrongFormat, "hello"},
+      {"hello", Reason::kFileWrongFormat, "got other text"},
       {"\xff\xfe-\0", Reason::kFileWrongFormat, "UTF-16"},
       {FormatPem("CERTIFICATE", der.substr(0, 100)), Reason::kCertificateMalformed,
        "certificate 1"},

@@ -6,6 +6,7 @@
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
 #include "troth/pki/chain_end_internal.h"
+#include "troth/pki/description.h"
 
 namespace troth {
 namespace {
@@ -15,10 +16,6 @@ constexpr size_t kNamesListed = 5;
 
 const Certificate& At(const CertificateGraph& graph, int node) {
   return *graph.nodes()[static_cast<size_t>(node)].certificate;
-}
-
-std::string Quoted(const DistinguishedName& name) {
-  return "'" + (name.empty() ? std::string("(empty)") : Printable(name.ToString())) + "'";
 }
 
 std::string KeyIdOf(const std::optional<std::string>& id) {
@@ -47,14 +44,14 @@ std::string ListAnchors(const CertificateGraph& graph) {
 
 absl::Status IssuerUnknown(const CertificateGraph& graph, const Certificate& last) {
   return MakeError(Reason::kIssuerUnknown,
-                   "issuer " + Quoted(last.issuer()) + " of certificate " + NameForMessage(last) +
+                   "issuer " + Quoted(last.issuer()) + " of certificate " + Called(last) +
                        " is not in the trust bundle (" + ListAnchors(graph) + ") nor among " +
                        std::to_string(graph.intermediates()) + " intermediates");
 }
 
 absl::Status TooLong(const CertificateGraph& graph, size_t length) {
   return MakeError(Reason::kIssuerUnknown,
-                   "certificate " + NameForMessage(At(graph, CertificateGraph::kLeaf)) +
+                   "certificate " + Called(At(graph, CertificateGraph::kLeaf)) +
                        " has no chain to the trust bundle (" + ListAnchors(graph) +
                        "); looking for its end was given up after " + std::to_string(length) +
                        " certificates");
@@ -63,24 +60,16 @@ absl::Status TooLong(const CertificateGraph& graph, size_t length) {
 absl::Status SelfSigned(const CertificateGraph& graph, const Certificate& last, bool is_leaf) {
   if (is_leaf) {
     return MakeError(Reason::kCertificateSelfSigned,
-                     "certificate " + NameForMessage(last) +
+                     "certificate " + Called(last) +
                          " is self-signed; expected one that the trust bundle leads to (" +
                          ListAnchors(graph) + ")");
   }
   return MakeError(Reason::kIssuerUnknown,
-                   "the chain ends in the self-signed certificate " + NameForMessage(last) +
+                   "the chain ends in the self-signed certificate " + Called(last) +
                        ", which is not in the trust bundle (" + ListAnchors(graph) + ")");
 }
 
 }  // namespace
-
-std::string NameForMessage(const Certificate& certificate) {
-  if (!certificate.subject().empty()) return Quoted(certificate.subject());
-  if (!certificate.alternative_names().empty()) {
-    return "'" + Printable(certificate.alternative_names()[0].ToString()) + "'";
-  }
-  return "with serial number " + certificate.serial_number().ToHex();
-}
 
 ChainEnd ExplainChainEnd(const CertificateGraph& graph, SignatureChecks& signatures) {
   signatures.SetBudget(kChecks);
@@ -141,13 +130,13 @@ ChainEnd ExplainChainEnd(const CertificateGraph& graph, SignatureChecks& signatu
     return ReasonOf(status) != Reason::kSignatureInvalid;
   });
   if (other != refusals.end()) {
-    end.status = WithContext(*other, "certificate " + NameForMessage(certificate));
+    end.status = WithContext(*other, "certificate " + Called(certificate));
     return end;
   }
   const Certificate& issuer = At(graph, issuers[0]);
   end.status = MakeError(
       Reason::kSignatureInvalid,
-      "certificate " + NameForMessage(certificate) + " is not signed by the " +
+      "certificate " + Called(certificate) + " is not signed by the " +
           (graph.nodes()[static_cast<size_t>(issuers[0])].is_anchor ? "trusted CA "
                                                                     : "intermediate ") +
           Quoted(issuer.subject()) + ": the certificate names " +

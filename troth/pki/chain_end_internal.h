@@ -21,7 +21,4 @@ struct ChainEnd {
 // signatures.
 ChainEnd ExplainChainEnd(const CertificateGraph& graph, SignatureChecks& signatures);
 
-// "'CN=server'": the subject, or what else names a certificate, for messages.
-std::string NameForMessage(const Certificate& certificate);
-
 }  // namespace troth

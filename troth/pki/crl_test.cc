@@ -292,7 +292,7 @@ TEST(CrlTest, SaysWhatTheFileHoldsInstead) {
     std::string_view mention;
   } kCases[] = {
       {FormatPem("CERTIFICATE", "x"), Reason::kFileWrongFormat, "a certificate"},
-      {"hello", Reason::kFileWrongFormat, "hello"},
+      {"hello", Reason::kFileWrongFormat, "got other text"},
       {RawCrl{}.Build() + FormatPem("X509 CRL", "x"), Reason::kCrlMalformed, "follow"},
       {FormatPem("X509 CRL", RawCrl{}.Build()) + FormatPem("X509 CRL", "x"), Reason::kCrlMalformed,
        "list 2"},

@@ -6,6 +6,7 @@
 
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
+#include "troth/pki/description.h"
 #include "troth/pki/name_constraints_internal.h"
 
 namespace troth {
@@ -268,15 +269,14 @@ absl::Status NameRules::CheckDirectory(const DistinguishedName& name,
   const Rules& rules = RulesOf(Kind::kDirectory);
   if (!Spend(rules.permitted.size() + rules.excluded.size(), comparisons_left)) return TooComplex();
   const auto holds = [&](const Subtree& subtree) { return name.IsWithin(subtree.directory); };
-  const auto text = [&] { return "directory name '" + Printable(name.ToString()) + "'"; };
+  const auto text = [&] { return "directory name " + Quoted(name); };
   const auto excluded = std::ranges::find_if(rules.excluded, holds);
   if (excluded != rules.excluded.end()) {
-    return NotPermitted(
-        text(), "lies in the excluded subtree '" + Printable(excluded->directory.ToString()) + "'");
+    return NotPermitted(text(), "lies in the excluded subtree " + Quoted(excluded->directory));
   }
   if (!rules.permitted.empty() && std::ranges::none_of(rules.permitted, holds)) {
-    return NotPermitted(text(), "lies in no permitted subtree, such as '" +
-                                    Printable(rules.permitted[0].directory.ToString()) + "'");
+    return NotPermitted(
+        text(), "lies in no permitted subtree, such as " + Quoted(rules.permitted[0].directory));
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #include "troth/base/strings.h"
 #include "troth/pki/certificate_rules_internal.h"
 #include "troth/pki/chain_end_internal.h"
+#include "troth/pki/description.h"
 #include "troth/pki/name_constraints_internal.h"
 #include "troth/pki/path_search_internal.h"
 #include "troth/pki/revocation_internal.h"
@@ -26,7 +27,7 @@ std::string Role(const Path& path, size_t i) {
   const std::string_view role = i == 0                 ? "certificate "
                                 : i + 1 == path.size() ? "trust anchor "
                                                        : "intermediate ";
-  return std::string(role) + NameForMessage(*path[i]);
+  return std::string(role) + Called(*path[i]);
 }
 
 // Checks a path as RFC 5280 section 6.1 says, from the anchor down. What the search has found out
@@ -74,7 +75,7 @@ class PathCheck {
   absl::Status CheckIssued(const Certificate& certificate, const Certificate& issuer,
                            PathResult& result) {
     if (!certificate.issuer().Matches(issuer.subject())) {
-      return MakeError(Reason::kIssuerUnknown, "its issuer is not " + NameForMessage(issuer));
+      return MakeError(Reason::kIssuerUnknown, "its issuer is not " + Called(issuer));
     }
     if (const absl::Status& status = signatures_.Verify(certificate, issuer.public_key());
         !status.ok()) {
@@ -95,7 +96,7 @@ class PathCheck {
       if (absl::Status status = rules.Check(names, comparisons_left_); !status.ok()) {
         return MakeError(*ReasonOf(status), std::string(ToStd(status.message())) +
                                                 " by the name constraints of " +
-                                                NameForMessage(*path_[at]));
+                                                Called(*path_[at]));
       }
     }
     return absl::OkStatus();
@@ -159,7 +160,7 @@ Path FindPath(const Certificate& leaf, const CertificateGraph& graph, const Trus
   ChainEnd end = ExplainChainEnd(graph, signatures);
   if (found.gave_up) {
     end.status = MakeError(Reason::kPathTooComplex,
-                           "the search for a chain for certificate " + NameForMessage(leaf) +
+                           "the search for a chain for certificate " + Called(leaf) +
                                " was given up after " + std::to_string(signatures.used()) +
                                " signatures; expected fewer CAs of one name among " +
                                std::to_string(graph.intermediates()) + " intermediates");

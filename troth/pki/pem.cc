@@ -37,41 +37,33 @@ bool IsUtf16(std::string_view text) {
          (first_zero && text[1] != 0 && text[3] != 0);
 }
 
-// What DER that is no PEM holds, and the command that converts it.
-std::string DescribeDer(std::string_view text) {
-  const auto command = [](std::string_view what, std::string_view convert) {
-    return std::string(what) + ", expected PEM; convert it with `openssl " + std::string(convert) +
-           "`";
-  };
+// A text that has no blocks. A DER SEQUENCE that begins like none of its kinds is kOther.
+TextKind KindOfDer(std::string_view text) {
   der::Reader outer(text, "file");
   der::Reader reader = outer.Enter(der::kSequence, "file");
   der::Element first;
-  if (!reader.ReadAny(first)) return "binary data, expected PEM";
+  if (!reader.ReadAny(first)) return TextKind::kOther;
   const std::optional<std::uint8_t> second = reader.PeekTag();
   std::string oid;
   if (first.tag == der::kInteger && first.content == "\x03" && second == der::kSequence &&
       reader.Enter(der::kSequence, "content").ReadOid("type", oid)) {
-    return command("a PKCS#12 file", "pkcs12 -in FILE -out FILE.pem -noenc");
+    return TextKind::kPkcs12;
   }
   if (first.tag == der::kInteger || (first.tag == der::kSequence && second == der::kOctetString)) {
-    return command("a private key in binary DER", "pkey -inform DER -in FILE -out FILE.pem");
+    return TextKind::kPrivateKeyDer;
   }
-  if (first.tag == der::kOid) {
-    return command("PKCS#7 in binary DER", "pkcs7 -inform DER -print_certs -in FILE -out FILE.pem");
-  }
-  if (first.tag == der::kSequence && second == der::kBitString) {
-    return command("a public key in binary DER", "pkey -pubin -inform DER -in FILE -out FILE.pem");
-  }
-  if (first.tag != der::kSequence) return "binary DER, expected PEM";
+  if (first.tag == der::kOid) return TextKind::kPkcs7Der;
+  if (first.tag == der::kSequence && second == der::kBitString) return TextKind::kPublicKeyDer;
+  if (first.tag != der::kSequence) return TextKind::kOther;
   // A certificate, request or list: its signed part begins with [0] or the serial, with the
   // version, or with an algorithm.
   der::Reader body = reader.Into(first);
   der::Element element;
-  if (!body.ReadAny(element)) return "binary DER, expected PEM";
+  if (!body.ReadAny(element)) return TextKind::kOther;
   if (element.tag == der::kInteger && body.ReadAny(element) && element.tag == der::kSequence &&
       body.ReadAny(element) && element.tag == der::kSequence &&
       body.PeekTag() == der::ContextConstructed(0)) {
-    return command("a certificate request in binary DER", "req -inform DER -in FILE -out FILE.pem");
+    return TextKind::kCertificateRequestDer;
   }
   der::Reader list = reader.Into(first);
   std::string_view version;
@@ -79,19 +71,55 @@ std::string DescribeDer(std::string_view text) {
   if (list.ReadAny(element) && element.tag == der::kSequence && list.ReadAny(element) &&
       element.tag == der::kSequence &&
       (list.PeekTag() == der::kUtcTime || list.PeekTag() == der::kGeneralizedTime)) {
-    return command("a revocation list in binary DER", "crl -inform DER -in FILE -out FILE.pem");
+    return TextKind::kCrlDer;
   }
-  return command("a certificate in binary DER", "x509 -inform DER -in FILE -out FILE.pem");
+  return TextKind::kCertificateDer;
+}
+
+// What DER that is no PEM holds, and the command that converts it.
+std::string DescribeDer(TextKind kind) {
+  const BinaryKind info = InfoOf(kind);
+  if (info.what.empty()) return "binary data, expected PEM";
+  return std::string(info.what) + ", expected PEM; convert it with `openssl " +
+         std::string(info.openssl) + " -in FILE -out FILE.pem`";
+}
+
+bool LooksLikeDer(std::string_view text) {
+  return text.starts_with('\x30') && text.size() > 1 &&
+         (static_cast<unsigned char>(text[1]) >= 0x80 || text.find('\0') != std::string_view::npos);
+}
+
+// Whether `text` is what stands between a BEGIN and an END line; it may be damaged when it begins
+// as most certificates and keys do.
+bool IsBase64OfDer(std::string_view text) {
+  const std::string_view trimmed = TrimWhitespace(text);
+  if (trimmed.starts_with("MII")) return true;
+  if (!trimmed.starts_with('M')) return false;
+  std::string digits;
+  std::ranges::copy_if(trimmed, std::back_inserter(digits), [](char c) { return !IsSpace(c); });
+  std::optional<std::string> bytes = FromBase64(digits);
+  Wipe(digits);
+  if (!bytes.has_value()) return false;
+  const Secret der(*std::move(bytes));
+  return LooksLikeDer(der.Reveal()) && KindOfDer(der.Reveal()) != TextKind::kOther;
+}
+
+// What `text` is, in which ParsePem found no block.
+TextKind KindOfOther(std::string_view text) {
+  if (IsUtf16(text)) return TextKind::kUtf16;
+  if (LooksLikeDer(text)) return KindOfDer(text);
+  if (text.find(kBegin) != std::string_view::npos) {
+    return text.find("\\n") == std::string_view::npos ? TextKind::kOther
+                                                      : TextKind::kEscapedLineEnds;
+  }
+  return IsBase64OfDer(text) ? TextKind::kBase64 : TextKind::kOther;
 }
 
 // Why there is no block in `text`.
 absl::Status ExplainNoBlock(std::string_view text) {
   const std::string_view trimmed = TrimWhitespace(text);
   if (trimmed.empty()) return WrongFormat("expected PEM, got nothing but white space");
-  if (text.starts_with('\x30') && text.size() > 1 &&
-      (static_cast<unsigned char>(text[1]) >= 0x80 || text.find('\0') != std::string_view::npos)) {
-    return WrongFormat("the text is " + DescribeDer(text));
-  }
+  if (LooksLikeDer(text)) return WrongFormat("the text is " + DescribeDer(KindOfDer(text)));
   if (text.starts_with("\xfe\xed\xfe\xed") || text.starts_with("\xce\xce\xce\xce")) {
     return WrongFormat(
         "the text is a Java key store, expected PEM; convert it with `keytool -importkeystore "
@@ -104,13 +132,13 @@ absl::Status ExplainNoBlock(std::string_view text) {
   if (trimmed.starts_with("ssh-") || trimmed.starts_with("ecdsa-sha2-")) {
     return WrongFormat("the text is an SSH public key, expected PEM");
   }
-  if (trimmed.starts_with("MII")) {
+  if (KindOfOther(text) == TextKind::kBase64) {
     return WrongFormat(
         "the text is base64 without BEGIN and END lines, expected PEM; put \"-----BEGIN "
         "CERTIFICATE-----\" before it and \"-----END CERTIFICATE-----\" after it");
   }
-  return WrongFormat("expected PEM (\"-----BEGIN ...\"), got text that begins with \"" +
-                     Printable(trimmed.substr(0, 24)) + "\"");
+  // The text is not shown: it may be a passphrase.
+  return WrongFormat("expected PEM (\"-----BEGIN ...\"), got other text");
 }
 
 // Text between blocks must not hold the remains of one.
@@ -195,7 +223,53 @@ absl::StatusOr<PemBlock> TakeBlock(std::string_view& text) {
   return block;
 }
 
+// Whether a BEGIN or END stands on a line with something else than white space after it.
+bool HasMarksInsideLines(std::string_view text) {
+  return std::ranges::any_of(Split(text, '\n'), [](std::string_view line) {
+    while (!line.empty() && IsSpace(line.back())) line.remove_suffix(1);
+    const size_t at = std::min(line.find(kBegin), line.find(kEnd));
+    if (at == std::string_view::npos) return false;
+    const size_t dashes = line.find(kDashes, at + kDashes.size());
+    return at > 0 || dashes == std::string_view::npos || dashes + kDashes.size() != line.size();
+  });
+}
+
 }  // namespace
+
+BinaryKind InfoOf(TextKind kind) {
+  switch (kind) {
+    case TextKind::kCertificateDer:
+      return {"a certificate in binary DER", "x509 -inform DER"};
+    case TextKind::kCertificateRequestDer:
+      return {"a certificate request in binary DER", "req -inform DER"};
+    case TextKind::kCrlDer:
+      return {"a revocation list in binary DER", "crl -inform DER"};
+    case TextKind::kPkcs7Der:
+      return {"PKCS#7 in binary DER", "pkcs7 -inform DER -print_certs"};
+    case TextKind::kPublicKeyDer:
+      return {"a public key in binary DER", "pkey -pubin -inform DER"};
+    case TextKind::kPrivateKeyDer:
+      return {"a private key in binary DER", "pkey -inform DER"};
+    case TextKind::kPkcs12:
+      return {"a PKCS#12 file", "pkcs12 -noenc"};
+    case TextKind::kPem:
+    case TextKind::kUtf16:
+    case TextKind::kEscapedLineEnds:
+    case TextKind::kBase64:
+    case TextKind::kOther:
+      break;
+  }
+  return {};
+}
+
+PemText ReadPem(std::string_view text) {
+  PemText read{.blocks = ParsePem(text)};
+  read.kind = read.blocks.ok() ? TextKind::kPem : KindOfOther(text);
+  read.has_byte_order_mark = text.starts_with(kUtf8Mark);
+  if (read.has_byte_order_mark) text.remove_prefix(kUtf8Mark.size());
+  read.has_marks_inside_lines = HasMarksInsideLines(text);
+  return read;
+}
 
 absl::StatusOr<std::vector<PemBlock>> ParsePem(std::string_view text) {
   if (IsUtf16(text)) {

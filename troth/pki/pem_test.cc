@@ -162,7 +162,7 @@ TEST(PemTest, SaysWhatTheTextIsInsteadOfPem) {
       {utf16_little, "iconv"},
       {utf16_big, "iconv"},
       {utf16_unmarked, "iconv"},
-      {"just a note", "just a note"},
+      {"just a note", "got other text"},
       {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@host", "SSH public key"},
       {"MIIBszCCAVmgAwIBAgIU\n", "base64 without BEGIN"},
       {"----BEGIN CERTIFICATE----\naGVs\n----END CERTIFICATE----\n", "hyphens"},
@@ -171,15 +171,16 @@ TEST(PemTest, SaysWhatTheTextIsInsteadOfPem) {
              "ELF\x02\x01\x01\x00\x00"),
        "binary data"},
       {"\x8f\x13z\xe2\x91k\x07\xd4\xb8\x1c\xff\x02Q\xa6\x99\x0e", "binary data"},
-      {"gr\xc3\xbc\xc3\x9f dich", "text that begins with"},
-      {"\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "text that begins with"},
-      {"gr\xfc\xdf dich, liebe Welt", "text that begins with"},  // Latin-1
+      {"gr\xc3\xbc\xc3\x9f dich", "got other text"},
+      {"\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "got other text"},
+      {"gr\xfc\xdf dich, liebe Welt", "got other text"},  // Latin-1
       {Bytes("\x30\x80\x00\x00"), "binary data"},
       {Bytes("\x30\x82\x10\x00\x02\x01"), "binary data"},
   };
   for (const auto& test : kCases) {
     const std::string error = ErrorOf(test.text);
     EXPECT_NE(error.find(test.expected), std::string::npos) << error;
+    EXPECT_EQ(error.find("just a"), std::string::npos) << "what may be a passphrase: " << error;
   }
 }
 
@@ -204,22 +205,29 @@ TEST(PemTest, NamesBinaryDerAndTheCommandThatConvertsIt) {
       "-outform DER -out list");
   const struct {
     const char* file;
+    TextKind kind;
     const char* what;
     const char* command;
   } kCases[] = {
-      {"certificate", "a certificate in binary DER", "openssl x509 -inform DER"},
-      {"request", "a certificate request in binary DER", "openssl req -inform DER"},
-      {"sec1", "a private key in binary DER", "openssl pkey -inform DER"},
-      {"pkcs8", "a private key in binary DER", "openssl pkey -inform DER"},
-      {"encrypted", "a private key in binary DER", "openssl pkey -inform DER"},
-      {"public", "a public key in binary DER", "openssl pkey -pubin -inform DER"},
-      {"pkcs12", "a PKCS#12 file", "openssl pkcs12 -in FILE"},
-      {"pkcs7", "PKCS#7 in binary DER", "openssl pkcs7 -inform DER"},
-      {"list", "a revocation list in binary DER", "openssl crl -inform DER"},
+      {"certificate", TextKind::kCertificateDer, "a certificate in binary DER",
+       "openssl x509 -inform DER"},
+      {"request", TextKind::kCertificateRequestDer, "a certificate request in binary DER",
+       "openssl req -inform DER"},
+      {"sec1", TextKind::kPrivateKeyDer, "a private key in binary DER", "openssl pkey -inform DER"},
+      {"pkcs8", TextKind::kPrivateKeyDer, "a private key in binary DER",
+       "openssl pkey -inform DER"},
+      {"encrypted", TextKind::kPrivateKeyDer, "a private key in binary DER",
+       "openssl pkey -inform DER"},
+      {"public", TextKind::kPublicKeyDer, "a public key in binary DER",
+       "openssl pkey -pubin -inform DER"},
+      {"pkcs12", TextKind::kPkcs12, "a PKCS#12 file", "openssl pkcs12 -noenc"},
+      {"pkcs7", TextKind::kPkcs7Der, "PKCS#7 in binary DER", "openssl pkcs7 -inform DER"},
+      {"list", TextKind::kCrlDer, "a revocation list in binary DER", "openssl crl -inform DER"},
   };
   for (const auto& test : kCases) {
     const std::string error = ErrorOf(shop.Read(test.file));
     EXPECT_NE(error.find(test.what), std::string::npos) << test.file << ": " << error;
+    EXPECT_EQ(ReadPem(shop.Read(test.file)).kind, test.kind) << test.file;
     // The command that the message gives works.
     const size_t begin = error.find('`');
     ASSERT_NE(begin, std::string::npos) << error;
@@ -234,6 +242,33 @@ TEST(PemTest, NamesBinaryDerAndTheCommandThatConvertsIt) {
   }
 }
 
+TEST(PemTest, TellsWhatATextIsByItsForm) {
+  const std::string block(kBlock);
+  const auto read = [](std::string_view text) { return ReadPem(text); };
+  EXPECT_EQ(read(block).kind, TextKind::kPem);
+  EXPECT_EQ(read("\xff\xfe").kind, TextKind::kUtf16);
+  EXPECT_EQ(read("MIIBszCCAVmgAwIBAgIU").kind, TextKind::kBase64);
+  // The base64 of a short key, which does not begin with "MII".
+  EXPECT_EQ(read("MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n").kind,
+            TextKind::kBase64);
+  EXPECT_EQ(read("My passphrase").kind, TextKind::kOther);
+  EXPECT_EQ(read("MyPassphrase").kind, TextKind::kOther);
+  EXPECT_EQ(read("-----BEGIN X-----\\naGVs\\n-----END X-----").kind, TextKind::kEscapedLineEnds);
+
+  EXPECT_FALSE(read(block).has_byte_order_mark);
+  EXPECT_FALSE(read(block).has_marks_inside_lines);
+  EXPECT_TRUE(read("\xef\xbb\xbf" + block).has_byte_order_mark);
+  EXPECT_FALSE(read("\xef\xbb\xbf" + block).has_marks_inside_lines);
+  for (const char* inside :
+       {"-----BEGIN X----- aGVs\n-----END X-----\n", "-----BEGIN X-----\naGVs -----END X-----\n",
+        "note: -----BEGIN X-----\naGVs\n-----END X-----\n",
+        "-----BEGIN X-----\naGVs\n-----END X----- -----BEGIN X-----\naGVs\n-----END X-----"}) {
+    EXPECT_TRUE(read(inside).blocks.ok()) << inside;
+    EXPECT_TRUE(read(inside).has_marks_inside_lines) << inside;
+  }
+  EXPECT_FALSE(read("-----BEGIN X----- \r\naGVs\r\n-----END X-----\t\r\n").has_marks_inside_lines);
+}
+
 TEST(PemTest, SurvivesMutationsOfGoodText) {
   // Whatever it says, it says it without reading beyond the text: for the address sanitizer.
   const std::string good = FormatPem("CERTIFICATE", std::string(100, 'x')) + kBlock;
@@ -245,7 +280,7 @@ TEST(PemTest, SurvivesMutationsOfGoodText) {
         EXPECT_GE(blocks->size(), 2U) << at << " " << c;
       }
     }
-    (void)ParsePem(good.substr(0, at));
+    (void)ReadPem(good.substr(0, at));
   }
 }
 

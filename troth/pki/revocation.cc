@@ -3,7 +3,7 @@
 
 #include "troth/base/encoding.h"
 #include "troth/base/reason.h"
-#include "troth/base/strings.h"
+#include "troth/pki/description.h"
 #include "troth/pki/revocation_internal.h"
 #include "troth/pki/revocation_reason.h"
 
@@ -30,9 +30,7 @@ bool IsOlder(const Crl& a, const Crl& b) {
   return a.this_update() < b.this_update();
 }
 
-std::string Name(const DistinguishedName& name) { return "'" + Printable(name.ToString()) + "'"; }
-
-std::string ListOf(const Certificate& issuer) { return "the CRL of " + Name(issuer.subject()); }
+std::string ListOf(const Certificate& issuer) { return "the CRL of " + Quoted(issuer.subject()); }
 
 bool IsPast(const Crl& crl, const PathOptions& options) {
   return crl.next_update().has_value() && options.now > *crl.next_update() + options.crl_grace;
@@ -100,7 +98,7 @@ RevocationAnswer RevocationChecker::Answer(const Certificate& certificate,
   if (lists.empty()) {
     if (options_.revocation == RevocationCheck::kRequired) {
       answer.status = MakeError(Reason::kRevocationUnknown,
-                                "no CRL of its issuer " + Name(issuer.subject()) + " was given");
+                                "no CRL of its issuer " + Quoted(issuer.subject()) + " was given");
     }
     return answer;
   }
@@ -115,11 +113,11 @@ RevocationAnswer RevocationChecker::Answer(const Certificate& certificate,
     const RevokedEntry* entry = list->Find(certificate.serial_number());
     if (entry == nullptr) continue;
     if (list != *newest && (entry->reason == kCertificateHold || IsPast(*list, options_))) continue;
-    answer.status =
-        MakeError(Reason::kCertificateRevoked,
-                  "revoked by " + Name(issuer.subject()) + " at " + FormatTime(entry->revoked_at) +
-                      ", reason " + std::string(NameOfRevocationReason(entry->reason)) +
-                      ", serial number " + certificate.serial_number().ToHex());
+    answer.status = MakeError(Reason::kCertificateRevoked,
+                              "revoked by " + Quoted(issuer.subject()) + " at " +
+                                  FormatTime(entry->revoked_at) + ", reason " +
+                                  std::string(NameOfRevocationReason(entry->reason)) +
+                                  ", serial number " + certificate.serial_number().ToHex());
     return answer;
   }
   answer.status = CheckNewest(**newest, issuer, options_);

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "troth/base/handshake_text.h"
 #include "troth/base/reason.h"
 #include "troth/base/strings.h"
-#include "troth/rpc/handshake_text.h"
 
 namespace troth {
 namespace {

@@ -48,7 +48,8 @@ class ChannelIdentity {
       Log(LogLevel::kWarning, "a server was refused",
           {{"server", shown.target},
            {"reason", CodeOf(status)},
-           {"error", ToStd(status.message())}});
+           {"error", ToStd(status.message())},
+           {"fix", FixOf(status)}});
     }
     return status;
   }

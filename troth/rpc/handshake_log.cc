@@ -21,7 +21,9 @@ constexpr int kPerSecond = 10;
 
 // Said to servers: Troth's channels leave no verifying to TLS, and tell why they refuse.
 constexpr std::string_view kVerifyLater =
-    "; to learn more, let the server verify at the first call (Verification::kAtFirstCall): the "
+    "check the client's certificate against this trust bundle with `troth doctor CERTIFICATE "
+    "BUNDLE`; to learn more here, let the server verify at the first call "
+    "(Verification::kAtFirstCall): the "
     "client and this log then get the reason and the certificate's name";
 
 // Lines of one kind.
@@ -94,8 +96,9 @@ void OnFailure(const HandshakeFailure& failure, std::string_view detail) {
     log = options->log && TakeTurn(state.handshakes, left_out);
   }
   if (log) {
-    std::string fix(InfoOf(failure.reason).fix);
-    if (failure.not_verified) fix += kVerifyLater;
+    // The other side knows no more of a certificate that did not verify here.
+    const bool is_unknown = failure.not_verified && failure.reason == Reason::kHandshakeFailed;
+    const std::string_view fix = is_unknown ? kVerifyLater : InfoOf(failure.reason).fix;
     Log(LogLevel::kWarning, "a TLS handshake failed",
         {{"reason", CodeOf(failure.reason)},
          {"error", failure.message},

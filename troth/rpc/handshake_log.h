@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "troth/rpc/handshake_text.h"
+#include "troth/base/handshake_text.h"
 
 namespace troth {
 
@@ -19,7 +19,8 @@ struct HandshakeLogOptions {
 // source=grpc; ten a second of both at most, the rest is counted. For programs; a library leaves
 // gRPC's log to its application. Calling it again replaces the options. Thread-safe.
 //
-// gRPC tells OpenSSL's reason or the other side's alert, not the address or the certificate. A
+// gRPC tells OpenSSL's reason or the other side's alert, not the address or the certificate, and
+// drops a client that speaks TLS but no HTTP/2 (ALPN h2) without a word. A
 // server that is to tell those verifies at the first call (Verification::kAtFirstCall). gRPC
 // after 1.65 has no such hook, see grpc_compat.h.
 void EnableHandshakeLog(HandshakeLogOptions options = {});

@@ -244,8 +244,8 @@ class RunningAuthorityImpl final : public RunningAuthority {
   }
 
   absl::Status Listen() {
-    const std::shared_ptr<Endpoint> numbers =
-        metrics::MakeEndpoint(*authority_, [this] { return HttpStatistics(); });
+    const std::shared_ptr<Endpoint> numbers = metrics::MakeEndpoint(
+        *authority_, [this] { return HttpStatistics(); }, *options_.clock);
     const bool one_tier = authority_->settings().one_tier;
     if (!options_.listen.empty()) {
       auto server =

@@ -9,6 +9,7 @@
 #include "troth/http/method_not_allowed.h"
 #include "troth/server/metrics/health.h"
 #include "troth/server/metrics/page.h"
+#include "troth/server/metrics/trust.h"
 
 namespace troth::metrics {
 namespace {
@@ -34,8 +35,9 @@ HttpResponse UnknownIssuer() {
 
 class MetricsEndpoint final : public Endpoint {
  public:
-  MetricsEndpoint(Authority& authority, std::function<HttpServerStatistics()> servers)
-      : authority_(authority), servers_(std::move(servers)) {}
+  MetricsEndpoint(Authority& authority, std::function<HttpServerStatistics()> servers,
+                  const Clock& clock)
+      : authority_(authority), servers_(std::move(servers)), trust_(authority, clock) {}
 
   bool Handle(const std::shared_ptr<const HttpRequest>& request,
               const HttpRespond& respond) override {
@@ -48,8 +50,9 @@ class MetricsEndpoint final : public Endpoint {
   }
 
   std::vector<std::string> Methods() const override {
-    return {"GET /healthz", "HEAD /healthz", "GET /metrics", "HEAD /metrics", "GET /crl",
-            "HEAD /crl",    "GET /crl/*",    "HEAD /crl/*",  "GET /issuer/*", "HEAD /issuer/*"};
+    return {"GET /healthz",  "HEAD /healthz",  "GET /metrics",  "HEAD /metrics",
+            "GET /crl",      "HEAD /crl",      "GET /crl/*",    "HEAD /crl/*",
+            "GET /issuer/*", "HEAD /issuer/*", "GET /v1/trust", "HEAD /v1/trust"};
   }
 
  private:
@@ -60,6 +63,11 @@ class MetricsEndpoint final : public Endpoint {
       return HttpResponse{.fields = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
                           .body = MetricsPage(authority_.Statistics(),
                                               servers_ ? servers_() : HttpServerStatistics{})};
+    }
+    if (path == "/v1/trust") {
+      return HttpResponse{
+          .fields = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
+          .body = *trust_.Write()};
     }
     if (path == kCrlPath) return CrlResponse(authority_.IssuerNumbers().front());
     if (path.starts_with(kCrlPath) && path.substr(kCrlPath.size()).starts_with('/')) {
@@ -93,13 +101,15 @@ class MetricsEndpoint final : public Endpoint {
 
   Authority& authority_;
   const std::function<HttpServerStatistics()> servers_;
+  TrustWriter trust_;
 };
 
 }  // namespace
 
 std::shared_ptr<Endpoint> MakeEndpoint(Authority& authority,
-                                       std::function<HttpServerStatistics()> servers) {
-  return std::make_shared<MetricsEndpoint>(authority, std::move(servers));
+                                       std::function<HttpServerStatistics()> servers,
+                                       const Clock& clock) {
+  return std::make_shared<MetricsEndpoint>(authority, std::move(servers), clock);
 }
 
 }  // namespace troth::metrics

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/json/parse.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +35,8 @@ class MetricsEndpointTest : public ::testing::Test {
     store_ = store.get();
     authority_ = Value(Authority::Open({.folder = folder, .settings = settings, .clock = &clock_},
                                        std::move(store)));
-    endpoint_ = MakeEndpoint(*authority_, [] { return HttpServerStatistics{.requests = 42}; });
+    endpoint_ = MakeEndpoint(
+        *authority_, [] { return HttpServerStatistics{.requests = 42}; }, clock_);
   }
 
   ~MetricsEndpointTest() override {
@@ -60,6 +62,18 @@ class MetricsEndpointTest : public ::testing::Test {
       if (key == name) return value;
     }
     return "";
+  }
+
+  // One of the members of /v1/trust, which are all texts.
+  std::string Trust(std::string_view member) {
+    const HttpResponse response = Get("/v1/trust");
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(FieldOf(response, "Content-Type"), "application/json");
+    const boost::json::value value = boost::json::parse(response.body);
+    EXPECT_EQ(value.as_object().size(), 3U);
+    const auto& text =
+        value.as_object().at(boost::json::string_view(member.data(), member.size())).as_string();
+    return {text.data(), text.size()};
   }
 
   TestFolder folder_;
@@ -139,6 +153,34 @@ TEST_F(MetricsEndpointTest, IssuersAreServedInDer) {
   }
 }
 
+TEST_F(MetricsEndpointTest, TrustIsTheRootEveryIssuerAndTheListOfEach) {
+  EXPECT_EQ(Trust("trust_bundle"), authority_->root().ToPem());
+  EXPECT_EQ(Trust("issuers"), authority_->issuer().ToPem());
+  const auto both = [this] {
+    return (*authority_->CurrentCrl(1))->ToPem() + (*authority_->CurrentCrl(0))->ToPem();
+  };
+  EXPECT_EQ(Trust("crls"), both());
+
+  // A list that changes is in the next answer.
+  const Certificate own = Value(authority_->IssueOwn(testing::MakeKey().public_key(),
+                                                     {Value(AlternativeName::Parse("localhost"))},
+                                                     std::chrono::hours(1)))
+                              .certificate;
+  const std::string before = both();
+  ASSERT_TRUE(authority_->AsOperator("test")->Revoke({.which = own.serial_number().ToHex()}).ok());
+  EXPECT_NE(both(), before);
+  EXPECT_EQ(Trust("crls"), both());
+}
+
+TEST_F(MetricsEndpointTest, AnIssuerThatHasEndedIsNotTrusted) {
+  clock_.Set(authority_->issuer().validity().not_after);
+  EXPECT_EQ(Trust("issuers"), authority_->issuer().ToPem());
+  clock_.Advance(Seconds(1));
+  EXPECT_EQ(Trust("issuers"), "");
+  EXPECT_EQ(Trust("crls"), (*authority_->CurrentCrl(0))->ToPem());
+  EXPECT_EQ(Get("/crl/1").status, 404);
+}
+
 TEST_F(MetricsEndpointTest, AnIssuerHasOneAddress) {
   for (const std::string path :
        {"/crl/", "/crl/2", "/crl/01", "/crl/+1", "/crl/-1", "/crl/1x", "/crl/1/", "/crl/4294967297",
@@ -157,7 +199,8 @@ TEST_F(MetricsEndpointTest, PathsOfOthersAreLeftToOthers) {
 }
 
 TEST_F(MetricsEndpointTest, EverythingIsReadAndNothingElse) {
-  for (const std::string path : {"/healthz", "/metrics", "/crl", "/crl/0", "/issuer/1"}) {
+  for (const std::string path :
+       {"/healthz", "/metrics", "/crl", "/crl/0", "/issuer/1", "/v1/trust"}) {
     EXPECT_EQ(Get(path, "HEAD").status, 200) << path;
     for (const std::string method : {"POST", "PUT", "DELETE"}) {
       const HttpResponse response = Get(path, method);

@@ -22,8 +22,9 @@ allow   = ["authenticated"]
 // What says nothing about anybody, and what has to be found by those who have no certificate.
 constexpr const char* kPublicRules = R"(
 [[rules]]
-methods = ["GET /healthz", "GET /metrics", "GET /crl", "GET /crl/*", "GET /issuer/*",
-           "HEAD /healthz", "HEAD /metrics", "HEAD /crl", "HEAD /crl/*", "HEAD /issuer/*"]
+methods = ["GET /healthz", "GET /metrics", "GET /crl", "GET /crl/*", "GET /issuer/*", "GET /v1/trust",
+           "HEAD /healthz", "HEAD /metrics", "HEAD /crl", "HEAD /crl/*", "HEAD /issuer/*",
+           "HEAD /v1/trust"]
 allow   = ["anyone"]
 )";
 

@@ -56,6 +56,7 @@ TEST(PolicyText, HttpPathsAreForWhomTheyAreMeant) {
                                                {"GET /crl/0", Who::kAnyone},
                                                {"GET /issuer/1", Who::kAnyone},
                                                {"GET /v1/trust-bundle", Who::kAnyone},
+                                               {"GET /v1/trust", Who::kAnyone},
                                                {"POST /v1/certificates", Who::kAnyone},
                                                {"POST /v1/certificates/renew", Who::kVerified},
                                                {"GET /v1/certificates", Who::kAdmin},
