@@ -169,6 +169,11 @@ class AnswerFindings {
            "; otherwise there is nothing to do";
   }
 
+  // A server knows nothing of our files: by such a reason it would choose the fix that we show.
+  static bool IsAboutFiles(Reason reason) {
+    return reason >= Reason::kKeyMismatch && reason <= Reason::kFileLocked;
+  }
+
   // Nobody has to allow what the doctor happens to ask for: the method of the health service, or
   // the path "/" to somebody who shows no certificate.
   bool IsOfNoMatter(Reason reason) const {
@@ -182,11 +187,19 @@ class AnswerFindings {
            WishOf(facts_) == ClientCertificateWish::kOptional && !facts_.shows_certificate;
   }
 
-  // A guard's refusal, or what else came with a reason.
+  // A guard's refusal, or what else came with a reason. The words are the server's, which may be
+  // anybody's.
   void AddRefusal(const absl::Status& status) {
     Finding finding = FaultOf(status, case_.subject());
     constexpr size_t kLongest = 600;
-    finding.title = Printable(finding.title, kLongest);  // it is the server's text
+    finding.title = Printable(finding.title, kLongest);
+    if (IsAboutFiles(finding.reason)) {
+      finding.got = CodeOf(finding.reason);
+      finding.expected = "a reason about the call or who calls";
+      finding.title = "the server refuses with a reason about files of its own: " + finding.title;
+      finding.reason = Reason::kResponseMalformed;
+      finding.fix = "look at the server's log";
+    }
     if (finding.reason == Reason::kProtocolMismatch) {
       finding.fix =
           "check that this is the port of the gRPC server; in a proxy check where it passes calls "

@@ -288,6 +288,14 @@ TEST_F(EndpointCalls, NobodyNeedsToBeAllowedTheHealthMethod) {
   }
 }
 
+TEST_F(EndpointCalls, AServerDoesNotChooseWhatIsDoneWithFilesHere) {
+  Call(MakeError(Reason::kKeyFileTooOpen, "your key"));
+  EXPECT_EQ(Faults(), Codes{"response_malformed"}) << Text(last_);
+  for (const Finding& finding : last_.findings) {
+    EXPECT_EQ(finding.fix.find("chmod"), std::string::npos) << finding.fix;
+  }
+}
+
 TEST_F(EndpointCalls, ACertificateThatAGuardMissesIsNotOptional) {
   Call(MakeError(Reason::kPeerNotAuthenticated, "this port requires one"), SSL_VERIFY_PEER);
   EXPECT_EQ(Faults(), Codes{"peer_not_authenticated"}) << Text(last_);
