@@ -219,8 +219,7 @@ nginx=(nginx -e "$work/nginx/error.log" -p "$work/nginx" -c "$work/nginx/nginx.c
 # The script that a timer runs in real operation.
 refresh() {
   TROTH=$troth TROTH_AUTHORITY=$ca TROTH_ROOT=$work/root.pem TROTH_NGINX_FILES=$work/nginx/files \
-    TROTH_NGINX="${nginx[*]}" TROTH_NGINX_PID=$work/nginx/nginx.pid \
-    "$refresh" "$work/nginx/conf.d/db.conf" "$work/nginx/db.example.crt" >>"$work/refresh.log" 2>&1
+    TROTH_NGINX="${nginx[*]}" "$refresh" "$work/nginx/conf.d/db.conf" "$work/nginx/db.example.crt" >>"$work/refresh.log" 2>&1
 }
 "$troth" trust fetch "$ca" --trust-bundle root.pem --out-dir nginx/files >>refresh.log 2>&1
 "$troth" nginx-config --listen "127.0.0.1:$port" --server-name db.example \

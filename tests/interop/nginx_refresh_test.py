@@ -364,7 +364,15 @@ class NginxRefresh(FilesOfAnAuthority):
         self.conf.write_text("# the server block, with lines of one's own\n")
         # Stands for nginx: notes what it is told, and refuses when it is to.
         self.nginx = self.folder / "nginx"
-        self.nginx.write_text(f'#!/bin/sh\necho "$*" >>{self.folder}/told\ntest ! -e {self.folder}/refuse\n')
+        self.nginx.write_text(f'''#!/bin/sh
+            case $1 in
+              -T) cat {self.folder}/nginx.conf ;;
+              -V) echo "configure arguments: --prefix=/usr --pid-path={self.folder}/pid --with-x" >&2 ;;
+              *) echo "$*" >>{self.folder}/told
+                 test ! -e {self.folder}/refuse ;;
+            esac
+            ''')
+        (self.folder / "nginx.conf").write_text("events {}\n")
         self.nginx.chmod(0o755)
         (self.folder / "pid").write_text("1\n")
 
@@ -379,8 +387,7 @@ class NginxRefresh(FilesOfAnAuthority):
     def refresh(self, *files, check=True, **environment):
         return run(REFRESH, *(files or (self.conf, self.folder / "db.example.crt")), check=check,
                    env={"TROTH": TROTH, "TROTH_AUTHORITY": f"https://{self.authority.https}", "TROTH_ROOT": str(self.root),
-                        "TROTH_NGINX_FILES": str(self.files), "TROTH_NGINX": str(self.nginx),
-                        "TROTH_NGINX_PID": str(self.folder / "pid"), **environment})
+                        "TROTH_NGINX_FILES": str(self.files), "TROTH_NGINX": str(self.nginx), **environment})
 
     def told(self):
         """What nginx was told since the last time."""
@@ -448,6 +455,13 @@ class NginxRefresh(FilesOfAnAuthority):
         self.refresh()
         self.assertEqual(self.told(), ["-t -q"])
         (self.folder / "pid").write_text("1\n")
+        self.refresh()
+        self.assertEqual(self.told(), ["-t -q", "-s reload"])
+
+    def test_nginx_is_found_where_its_configuration_puts_its_pid(self):
+        (self.folder / "pid").unlink()
+        (self.folder / "nginx.conf").write_text(f"events {{}}\n  pid  {self.folder}/elsewhere;\nhttp {{}}\n")
+        (self.folder / "elsewhere").write_text("1\n")
         self.refresh()
         self.assertEqual(self.told(), ["-t -q", "-s reload"])
 

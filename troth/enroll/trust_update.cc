@@ -62,13 +62,15 @@ bool Contains(const std::vector<Certificate>& authorities, const Certificate& au
   return std::ranges::find(authorities, authority) != authorities.end();
 }
 
-absl::Status CheckIssuer(const Certificate& issuer, const Certificate& root, Time now) {
+// `lists` are the root's, and may revoke the issuer.
+absl::Status CheckIssuer(const Certificate& issuer, const Certificate& root,
+                         const std::vector<Crl>& lists, Time now) {
   if (!issuer.is_ca()) {
     return MakeError(Reason::kNotACertificateAuthority,
                      "expected issuers, got " + issuer.Describe() + ", which is no CA");
   }
   const PathResult path =
-      ValidatePath(issuer, {}, TrustBundle::FromCertificates({root}), {.now = now});
+      ValidatePath(issuer, {}, TrustBundle::FromCertificates({root}), {.now = now, .crls = &lists});
   return path.status.ok() ? absl::OkStatus()
                           : WithContext(path.status, "issuer " + issuer.Describe());
 }
@@ -102,15 +104,22 @@ class Update {
       : root_(root), present_(present), offered_(offered), now_(now) {}
 
   absl::StatusOr<TrustUpdate> Make() {
-    std::vector<Certificate> issuers;
-    for (const Certificate& issuer : offered_.authorities) {
-      if (issuer == root_ || HasExpired(issuer, now_) || Contains(issuers, issuer)) continue;
-      if (absl::Status ok = CheckIssuer(issuer, root_, now_); !ok.ok()) return ok;
-      issuers.push_back(issuer);
-    }
     if (absl::Status ok = CheckListsHaveIssuers(); !ok.ok()) return ok;
     const std::optional<Crl> list = ListOf(root_);
     if (!list.has_value()) return out_.incomplete;
+    root_lists_ = {*list};
+    std::vector<Certificate> issuers;
+    for (const Certificate& issuer : offered_.authorities) {
+      if (issuer == root_ || HasExpired(issuer, now_) || Contains(issuers, issuer)) continue;
+      const absl::Status status = CheckIssuer(issuer, root_, root_lists_, now_);
+      if (ReasonOf(status) == Reason::kCertificateRevoked) {
+        // Keep tells of those that are here.
+        if (!Contains(present_.authorities, issuer)) Distrust(issuer, status);
+        continue;
+      }
+      if (!status.ok()) return status;
+      issuers.push_back(issuer);
+    }
     for (const Certificate& issuer : issuers) Take(issuer);
     for (const Certificate& authority : present_.authorities) {
       if (authority != root_ && !Contains(issuers, authority)) Keep(authority);
@@ -178,9 +187,8 @@ class Update {
       out_.warnings.push_back(name + " has expired, and is no longer trusted");
       return;
     }
-    if (absl::Status ok = CheckIssuer(authority, root_, now_); !ok.ok()) {
-      out_.warnings.push_back(name + " is no longer trusted: " + std::string(ok.message()));
-      return;
+    if (absl::Status ok = CheckIssuer(authority, root_, root_lists_, now_); !ok.ok()) {
+      return Distrust(authority, ok);
     }
     const std::optional<Crl> offered = NewestOf(offered_.lists, authority);
     std::optional<Crl> list = NewestOf(present_.lists, authority);
@@ -197,6 +205,10 @@ class Update {
     Add(authority, list);
   }
 
+  void Distrust(const Certificate& authority, const absl::Status& why) {
+    out_.warnings.push_back(NameOf(authority) + " is not trusted: " + std::string(why.message()));
+  }
+
   void Add(const Certificate& authority, const std::optional<Crl>& list) {
     out_.material.authorities.push_back(authority);
     if (list.has_value()) out_.material.lists.push_back(*list);
@@ -206,6 +218,7 @@ class Update {
   const TrustMaterial& present_;
   const TrustMaterial& offered_;
   const Time now_;
+  std::vector<Crl> root_lists_;
   TrustUpdate out_;
 };
 

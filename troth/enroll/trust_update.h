@@ -39,7 +39,10 @@ struct TrustUpdate {
 
 // What `offered`, which may be anybody's, makes of `present`. Nothing in `offered` counts but what
 // `root` vouches for:
-// * each issuer is a CA that the root signed, valid now; those that have expired are left out;
+// * each issuer is a CA that the root signed, valid now; those that have expired, or that the
+// root's
+//   list revokes, are left out, offered or present, since whoever reads ca.pem takes each CA in it
+//   for an anchor;
 // * each list is signed by one of these CAs, or one of `present`;
 // * each CA has a current list. One that is older (by number, else by thisUpdate) than the list in
 //   `present` does not replace it: the newer one stays, with a warning.

@@ -78,6 +78,32 @@ TEST_F(TrustUpdateTest, AOneTierAuthorityHasItsRootAlone) {
   }
 }
 
+// In ca.pem it would be an anchor, of which no list is asked.
+TEST_F(TrustUpdateTest, AnIssuerThatTheRootRevokesIsTrustedNoMoreOfferedOrNot) {
+  const Crl revoking = Value(IssueCrl({.this_update = Now() - Seconds(30),
+                                       .next_update = Now() + kDay,
+                                       .number = 6,
+                                       .entries = {{.serial = issuer_.certificate().serial_number(),
+                                                    .revoked_at = Now() - Seconds(60)}}},
+                                      root_));
+  const TrustMaterial held = Good();
+  for (const TrustMaterial& present : {TrustMaterial{}, held}) {
+    for (const bool is_offered : {true, false}) {
+      present_ = present;
+      TrustMaterial offered = {.authorities = {second_.certificate()},
+                               .lists = {ListOf(second_), ListOf(issuer_, 7), revoking}};
+      if (!is_offered && present.authorities.empty()) offered.lists = {ListOf(second_), revoking};
+      if (is_offered) offered.authorities.push_back(issuer_.certificate());
+      const TrustUpdate update = MustUpdate(offered);
+      EXPECT_TRUE(update.incomplete.ok()) << update.incomplete;
+      EXPECT_THAT(update.material.authorities,
+                  ElementsAre(second_.certificate(), root_.certificate()));
+      EXPECT_EQ(update.material.lists.size(), 2U);
+      EXPECT_EQ(update.warnings.size(), is_offered || !present.authorities.empty() ? 1U : 0U);
+    }
+  }
+}
+
 TEST_F(TrustUpdateTest, WhatTheRootDoesNotVouchForMakesTheWholeAnswerNobodys) {
   struct Row {
     const char* name;
