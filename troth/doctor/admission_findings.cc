@@ -147,7 +147,9 @@ class AdmissionFindings {
 
   void AddRefusal() {
     Finding finding = FaultOf(WhyRefused(), case_.subject());
-    if (!case_.files.credentials.has_value()) {
+    // Nothing of a certificate is meant by one who asks for none.
+    if (!case_.files.credentials.has_value() || !facts_.tls.certificate_requested) {
+      if (finding.reason == Reason::kHandshakeFailed) finding.fix = "look at the server's log";
       diagnosis_.Add(std::move(finding));
       return;
     }

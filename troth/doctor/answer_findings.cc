@@ -93,6 +93,7 @@ class AnswerFindings {
       if (!answer.has_value()) continue;
       const absl::Status refusal = RefusalIn(*answer);
       const std::optional<Reason> reason = ReasonOf(refusal);
+      if (!reason.has_value() && IsOfProxy(answer->status)) AddNothingBehind(answer->status);
       // The server's view of the certificate is told apart.
       if (!reason.has_value() || reason == Reason::kClientCertificateMissing ||
           reason == Reason::kPeerRejectedCertificate) {
@@ -100,6 +101,17 @@ class AnswerFindings {
       }
       AddRefusal(refusal);
     }
+  }
+
+  // 502, 503 and 504 (RFC 9110 section 15.6).
+  static bool IsOfProxy(int status) { return status >= 502 && status <= 504; }
+
+  void AddNothingBehind(int status) {
+    Add(Weight(), Reason::kConnectionFailed,
+        {.title = "the server answers, but not what is behind it",
+         .expected = "an answer of the service",
+         .got = "HTTP " + std::to_string(status),
+         .fix = "start the service that it passes requests on to, or look at its error log"});
   }
 
   void JudgeCall(const absl::Status& status) {

@@ -227,6 +227,21 @@ TEST_F(EndpointAnswers, AnotherFileThatIsMissingDoesNotHideThatACertificateIsReq
 }
 
 // A call, and what it says.
+TEST_F(EndpointAnswers, AProxyWithNothingBehindItIsTold) {
+  for (const int status : {502, 503, 504}) {
+    TlsServerOptions options = Healthy();
+    options.answer = [status](SSL* /*ssl*/) { return HttpAnswer(status); };
+    const TlsServer server(options);
+    options_.path = "";
+    Examine(server.port());
+    EXPECT_EQ(Faults(), Codes{}) << Text(last_);
+    EXPECT_EQ(Warnings(), Codes{"connection_failed"}) << Text(last_);
+    options_.path = "/packets";
+    Examine(server.port());
+    EXPECT_EQ(Faults(), Codes{"connection_failed"}) << Text(last_);
+  }
+}
+
 class EndpointCalls : public EndpointAnswers {
  protected:
   void Call(absl::StatusOr<std::string> answer, int verify = SSL_VERIFY_NONE) {
@@ -286,6 +301,24 @@ TEST_F(EndpointCalls, NobodyNeedsToBeAllowedTheHealthMethod) {
     Call(refusal);
     EXPECT_EQ(Faults().size(), 1U) << Text(last_);
   }
+}
+
+TEST_F(EndpointCalls, NoCallIsMadeOnceHttpHasSaidThatTheCertificateIsMissing) {
+  TlsServerOptions options = Healthy();
+  options.alpn = {"h2", "http/1.1"};
+  options.verify = SSL_VERIFY_PEER;
+  options.answer = [](SSL* /*ssl*/) {
+    return HttpAnswer(400, "No required SSL certificate was sent");
+  };
+  const TlsServer server(options);
+  bool was_called = false;
+  options_.call = [&](const EndpointCall&) -> absl::StatusOr<std::string> {
+    was_called = true;
+    return MakeError(Reason::kProtocolMismatch, "it answered HTTP 400");
+  };
+  Examine(server.port());
+  EXPECT_EQ(Faults(), Codes{"client_certificate_missing"}) << Text(last_);
+  EXPECT_FALSE(was_called);
 }
 
 TEST_F(EndpointCalls, AServerDoesNotChooseWhatIsDoneWithFilesHere) {

@@ -80,6 +80,28 @@ TEST(EndpointChainsTest, ACertificateThatIsSentTwiceIsAWarning) {
   EXPECT_FALSE(Says(diagnosis, "wrong order")) << Text(diagnosis);
 }
 
+TEST(EndpointChainsTest, AChainThatRunsInCirclesEnds) {
+  Wanted rolled = Intermediate("loop", "loop");
+  rolled.key = "new loop";
+  rolled.issuer_key = "old loop";
+  Wanted leaf = ServerLeaf("loop");
+  leaf.issuer_key = "new loop";
+  const Certificate again = Make(rolled);
+  const Certificate there = Make(Intermediate("there", "back"));
+  const Certificate back = Make(Intermediate("back", "there"));
+  for (const std::vector<Certificate>& chain :
+       {std::vector<Certificate>{Make(leaf), again, again},
+        std::vector<Certificate>{Make(leaf), again, again, again, again, again, again},
+        std::vector<Certificate>{Make(ServerLeaf("there")), there, back, there, back, there}}) {
+    TlsServer server({.chain = chain});
+    Client client;
+    client.Trust({Make(OldRoot())});
+    const Diagnosis diagnosis = client.Examine(server.port());
+    EXPECT_FALSE(diagnosis.healthy()) << Text(diagnosis);
+    EXPECT_TRUE(Says(diagnosis, "more than once")) << Text(diagnosis);
+  }
+}
+
 TEST(EndpointChainsTest, ACaThatServesIsToldWhoeverTrustsIt) {
   const Certificate authority = Make(AuthorityAsServer());
   TlsServer server({.chain = {authority}});

@@ -41,7 +41,11 @@ class Surveying {
       SettleSilence(facts_.tls, credentials_);
       if (facts_.tls.alpn == kAlpnH2) AskInHttp1();
       if (facts_.tls.certificate_requested && credentials_ != nullptr) AskWithoutCertificate();
-      if (options_.call != nullptr && AdmissionOf(facts_.tls) != Admission::kNo) Call();
+      // What HTTP/1.1 said counts too: nginx settles HTTP/2 with anybody.
+      const bool is_refused =
+          AdmissionOf(facts_.tls) == Admission::kNo ||
+          (facts_.http1.has_value() && AdmissionOf(*facts_.http1) == Admission::kNo);
+      if (options_.call != nullptr && !is_refused) Call();
       if (facts_.tls.version == "TLSv1.3" && !IsOver()) {
         facts_.tls12 = Probe(nullptr, {}, TlsVersions::kUpTo12);
       }

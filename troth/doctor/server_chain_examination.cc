@@ -85,7 +85,8 @@ class Examination {
 
   // RFC 8446 section 4.4.2 tells clients to put up with any order, and most do.
   void JudgeOrder() {
-    if (!std::equal(order_.begin(), order_.end(), sent_.begin())) {
+    const auto end = sent_.begin() + std::min(order_.size(), sent_.size());
+    if (!std::equal(order_.begin(), order_.end(), sent_.begin(), end)) {
       Add(leads_ ? Severity::kWarning : Severity::kFault, Reason::kIssuerUnknown,
           {.title =
                std::string("the server sends the certificates of its chain in the wrong order") +
@@ -302,7 +303,9 @@ bool HasFault(const Diagnosis& diagnosis, Reason reason) {
 
 std::vector<Certificate> InRightOrder(const std::vector<Certificate>& chain) {
   std::vector<Certificate> order;
-  for (const size_t at : RightOrder(chain, 0)) order.push_back(chain[at]);
+  for (const size_t at : RightOrder(chain, 0)) {
+    if (!Contains(order, chain[at])) order.push_back(chain[at]);
+  }
   return order;
 }
 

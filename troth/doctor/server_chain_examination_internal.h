@@ -42,7 +42,7 @@ struct ServerChain {
 };
 
 // The certificates of `chain` from the leaf up, each followed by its issuer; what belongs to no
-// such place, and a root, is left out.
+// such place, a root, and what is there again, is left out.
 std::vector<Certificate> InRightOrder(const std::vector<Certificate>& chain);
 
 // A CA that signs itself.

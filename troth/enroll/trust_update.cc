@@ -162,7 +162,12 @@ class Update {
       return held;
     }
     absl::Status why = WhyNotCurrent(older ? held : offered, authority, now_);
-    if (older) why = WithContext(why, "the authority's list is older than the one that is here");
+    if (older) {
+      why = WithFix(
+          WithContext(why, "the authority's list is older than the one that is here"),
+          "if the authority was restored from a backup, or its clock was ahead, delete the file of "
+          "lists, and fetch again: it counts anew");
+    }
     out_.incomplete.Update(why);
     return usable ? held : std::nullopt;
   }
