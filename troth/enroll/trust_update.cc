@@ -148,8 +148,8 @@ class Update {
 
   // The list of `authority` that counts from now on, when one is current. Notes what is wrong.
   std::optional<Crl> ListOf(const Certificate& authority) {
-    const std::optional<Crl> offered = NewestOf(offered_.lists, authority);
-    const std::optional<Crl> held = NewestOf(present_.lists, authority);
+    std::optional<Crl> offered = NewestOf(offered_.lists, authority);
+    std::optional<Crl> held = NewestOf(present_.lists, authority);
     const bool older = offered.has_value() && held.has_value() && IsOlder(*offered, *held);
     if (offered.has_value() && IsCurrent(*offered, now_) && !older) return offered;
     const bool usable = held.has_value() && IsCurrent(*held, now_);
