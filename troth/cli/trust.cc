@@ -68,10 +68,12 @@ absl::StatusOr<Certificate> ReadRoot(const std::string& path) {
 }
 
 absl::StatusOr<TrustMaterial> Fetch(const AuthorityAddress& address, const Certificate& root) {
-  const auto client =
-      HttpClient::Create({.trust = {.bundle = TrustBundle::FromCertificates({root})},
-                          .timeout = kTimeout,
-                          .max_body_bytes = kMaxCrlBytes});
+  // In steps: of a braced temporary GCC 12 thinks at -O2 that it may be uninitialised.
+  HttpClientOptions options;
+  options.trust.bundle = TrustBundle::FromCertificates({root});
+  options.timeout = kTimeout;
+  options.max_body_bytes = kMaxCrlBytes;
+  const auto client = HttpClient::Create(std::move(options));
   if (!client.ok()) return client.status();
   const auto response = (*client)->Send({.url = address.UrlOf("/v1/trust")});
   if (!response.ok()) return response.status();
